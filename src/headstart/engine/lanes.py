@@ -1,0 +1,137 @@
+"""Lanes: the KV of one running request, laid out as attention kernels want it.
+
+Cached KV lies token by token in the arena; attention reads it layer by layer and head by
+head. A lane is the second form. Copying 8,000 tokens of SmolLM2-135M (184 MB) from the one
+into the other takes about 20 ms on two cores, which is why a lane is a copy and not a
+view: the kernels stay the library's own, and the arena need not lie in the model's memory.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from headstart.kv import Arena, KVCache, KVLayout
+from headstart.kv.cache import Rows
+from headstart.prefix import Scope
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+STEP = 64
+"""A lane's reservation grows by this many tokens (two pages of the operating system
+in each head's plane at 64 elements of two bytes)."""
+
+
+class Lane:
+    """KV of at most ``capacity`` tokens of one sequence; ``kv`` is
+    [layers, 2, kv_heads, capacity, head_dim]."""
+
+    __slots__ = ("capacity", "keys", "kv", "touched", "values")
+
+    def __init__(self, layout: KVLayout, capacity: int, device: torch.device) -> None:
+        self.capacity = capacity
+        self.touched = 0
+        shape = (layout.layers, 2, layout.kv_heads, capacity, layout.head_dim)
+        dtype = DTYPES[layout.dtype]
+        if device.type == "cpu":
+            # Mapped by hand: memory is taken as tokens come and returned when it is dropped.
+            size = capacity * layout.token_bytes
+            memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self.kv = torch.frombuffer(memory, dtype=dtype).view(shape)
+        else:
+            self.kv = torch.empty(shape, dtype=dtype, device=device)
+        # Views made once: taking them anew costs a microsecond each, 60 a token.
+        self.keys: Sequence[Tensor] = [plane[0] for plane in self.kv]
+        self.values: Sequence[Tensor] = [plane[1] for plane in self.kv]
+
+
+class LanePool:
+    """Hands out lanes within the cache's byte budget and keeps a few for reuse, because
+    touching 184 MB of new memory costs twice as much as filling it."""
+
+    def __init__(self, cache: KVCache, context: int, device: torch.device) -> None:
+        self._cache = cache
+        self.context = context
+        self._device = device
+        self._idle: list[Lane] = []
+        self._idle_limit = cache.arena.capacity // 8
+
+    def acquire(self, capacity: int, tokens: int, scope: Scope, now: float) -> Lane | None:
+        """A lane for ``capacity`` tokens with room reserved for the first ``tokens``;
+        None if the budget has no room now."""
+        fitting = [lane for lane in self._idle if lane.capacity >= capacity]
+        if fitting:
+            lane = min(fitting, key=lambda lane: abs(lane.touched - tokens))
+            self._idle.remove(lane)
+        else:
+            lane = Lane(self._cache.layout, min(self.context, _round_up(capacity)), self._device)
+        if self.extend(lane, tokens, scope, now):
+            return lane
+        self._cache.release(self._bytes(lane))
+        return None
+
+    def extend(self, lane: Lane, tokens: int, scope: Scope, now: float) -> bool:
+        """Reserve room for the first ``tokens`` tokens; False if there is none now."""
+        wanted = min(lane.capacity, _round_up(tokens))
+        if wanted <= lane.touched:
+            return True
+        size = (wanted - lane.touched) * self._cache.layout.token_bytes
+        while not self._cache.reserve(size, scope, now):
+            if not self._idle:
+                return False
+            self._cache.release(self._bytes(self._idle.pop()))
+        lane.touched = wanted
+        return True
+
+    def release(self, lane: Lane) -> None:
+        """Take a lane back."""
+        if self._bytes(lane) + self.idle_bytes <= self._idle_limit:
+            self._idle.append(lane)
+        else:
+            self._cache.release(self._bytes(lane))
+
+    @property
+    def idle_bytes(self) -> int:
+        """Bytes reserved for lanes that nobody uses now."""
+        return sum(map(self._bytes, self._idle))
+
+    def _bytes(self, lane: Lane) -> int:
+        return lane.touched * self._cache.layout.token_bytes
+
+
+class ArenaView:
+    """The arena's tokens as a tensor, and the two copies between it and a lane."""
+
+    def __init__(self, arena: Arena, layout: KVLayout, page: int) -> None:
+        rows = arena.pages * page
+        shape = (rows, layout.layers, 2, layout.kv_heads, layout.head_dim)
+        count = rows * layout.token_bytes // layout.item_size
+        dtype = DTYPES[layout.dtype]
+        self._rows = torch.frombuffer(arena.buffer, dtype=dtype, count=count).view(shape)
+
+    def load(self, lane: Lane, first: int, rows: Rows) -> None:
+        """Copy arena rows to the lane's tokens ``first ...``."""
+        for start, stop, row in _runs(rows):
+            source = self._rows[row : row + stop - start].permute(1, 2, 3, 0, 4)
+            lane.kv[:, :, :, first + start : first + stop].copy_(source)
+
+    def save(self, lane: Lane, first: int, rows: Rows) -> None:
+        """Copy the lane's tokens ``first ...`` to arena rows."""
+        for start, stop, row in _runs(rows):
+            source = lane.kv[:, :, :, first + start : first + stop].permute(3, 0, 1, 2, 4)
+            self._rows[row : row + stop - start].copy_(source)
+
+
+def _round_up(tokens: int) -> int:
+    return -(-tokens // STEP) * STEP
+
+
+def _runs(rows: Rows) -> list[tuple[int, int, int]]:
+    """Split into runs of consecutive rows: ``(start, stop, rows[start])``."""
+    if not len(rows):
+        return []
+    cuts = [0, *((rows[1:] - rows[:-1] != 1).nonzero()[0] + 1).tolist(), len(rows)]
+    return [(a, b, int(rows[a])) for a, b in pairwise(cuts)]

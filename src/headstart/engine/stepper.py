@@ -1,0 +1,205 @@
+"""One step of the engine: what the thread does between two looks at its inbox."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from headstart.engine.attention import Span
+from headstart.engine.contract import (
+    Delta,
+    EngineError,
+    Failed,
+    Finished,
+    FinishReason,
+    Started,
+)
+from headstart.engine.lanes import ArenaView, Lane, LanePool
+from headstart.engine.model import CausalModel
+from headstart.engine.request import Running
+from headstart.engine.scheduler import Scheduler
+from headstart.kv import KVCache
+from headstart.kv.cache import Rows
+
+DECODE_SHARE = 0.5
+"""While both wait, decoding gets this much time for each second of prefill."""
+
+
+class Stepper:
+    """Runs on one thread. KV flows arena -> lane when a prefix is read, lane -> arena when
+    a chunk is done, so that others can read it while the request goes on."""
+
+    def __init__(
+        self, model: CausalModel, cache: KVCache, chunk: int, max_running: int, context: int
+    ) -> None:
+        self._model = model
+        self._cache = cache
+        self._exact = cache.page > 1
+        self._lanes = LanePool(cache, context, model.device)
+        self._arena = ArenaView(cache.arena, cache.layout, cache.page)
+        self._decode_until = 0.0
+        self.scheduler = Scheduler(chunk, cache.page, max_running)
+        self.preempted = 0
+
+    @property
+    def idle(self) -> bool:
+        """True if there is nothing to do."""
+        return not self.scheduler.running and not self.scheduler.waiting
+
+    @property
+    def idle_bytes(self) -> int:
+        """Bytes of the budget kept for reuse by requests to come."""
+        return self._lanes.idle_bytes
+
+    def add(self, requests: Iterable[Running]) -> None:
+        """Queue new requests."""
+        self.scheduler.waiting.extend(requests)
+
+    def abort(self, error: EngineError) -> None:
+        """Fail every request."""
+        for request in list(self.scheduler.all()):
+            self._drop(request)
+            if not request.cancelled:
+                request.on_event(Failed(error))
+
+    def step(self) -> None:
+        """Drop the cancelled, admit the waiting, then one chunk or one decode step."""
+        for gone in [r for r in self.scheduler.all() if r.cancelled]:
+            self._drop(gone)
+        self._admit()
+        decoding = self.scheduler.decoding()
+        if decoding and time.monotonic() < self._decode_until:
+            self._decode(decoding)
+            return
+        request = self.scheduler.next_prefill()
+        if request is not None:
+            started = time.monotonic()
+            self._prefill(request)
+            now = time.monotonic()
+            self._decode_until = now + (now - started) * DECODE_SHARE
+        elif decoding:
+            self._decode(decoding)
+
+    def _admit(self) -> None:
+        while (request := self.scheduler.admissible()) is not None:
+            tokens = len(request.tokens)
+            capacity = min(tokens + request.limit - request.output, self._lanes.context)
+            lane = self._lanes.acquire(capacity, tokens, request.scope, time.time())
+            if lane is None:
+                if not self.scheduler.running:
+                    self._fail(request, EngineError("the KV cache has no room for this prompt"))
+                    continue
+                return
+            request.lane, request.done = lane, 0
+            self.scheduler.admit()
+
+    def _prefill(self, request: Running) -> None:
+        self._read_cached(request)
+        lane, start, stop = _lane(request), request.done, self.scheduler.chunk_end(request)
+        span = Span(lane, start, stop - start)
+        logits = self._model.forward(request.tokens[start:stop], [span])
+        request.done = stop
+        self._store(request, stop)
+        if stop == len(request.tokens):
+            self._first_token(request, logits[0])
+
+    def _read_cached(self, request: Running) -> None:
+        """Copy what the cache holds beyond what is done, at most all but the last token."""
+        key = request.key(len(request.tokens) - 1)
+        hit = self._cache.lookup(key, request.scope, time.time())
+        if hit.tokens <= request.done:
+            return
+        self._arena.load(_lane(request), request.done, hit.rows[request.done :])
+        if not request.started:
+            request.read += hit.tokens - request.done
+        request.done = hit.tokens
+
+    def _store(self, request: Running, stop: int) -> None:
+        def fill(first: int, rows: Rows) -> None:
+            self._arena.save(_lane(request), first, rows)
+
+        self._cache.store(request.key(stop), request.scope, time.time(), fill)
+
+    def _first_token(self, request: Running, logits: Tensor) -> None:
+        if not request.started:
+            request.started = True
+            for lease in request.generation.prompt.leases:
+                key = request.key(lease.tokens)
+                self._cache.lease(key, request.scope, lease.ttl, time.time())
+            request.on_event(Started(request.prompt, request.read))
+        if request.limit == 0:
+            self._finish(request, "length")
+        else:
+            self._accept(request, logits)
+
+    def _decode(self, requests: list[Running]) -> None:
+        ready = [r for r in requests if r.lane is not None and self._grow(r)]
+        # Growing one may have put another back into the queue.
+        ready = [r for r in ready if r.lane is not None]
+        if not ready:
+            return
+        spans = [Span(_lane(r), r.done, 1) for r in ready]
+        logits = self._model.forward([r.tokens[-1] for r in ready], spans)
+        for request, row in zip(ready, logits, strict=True):
+            request.done += 1
+            self._accept(request, row)
+
+    def _grow(self, request: Running) -> bool:
+        """Room for one more token, at the cost of the latest request if need be."""
+        lane = _lane(request)
+        while not self._lanes.extend(lane, len(request.tokens), request.scope, time.time()):
+            victim = self.scheduler.preempt(keep=request)
+            if victim is None:
+                self._fail(request, EngineError("the KV cache has no room for more output"))
+                return False
+            self._release(victim)
+            self.preempted += 1
+        return True
+
+    def _accept(self, request: Running, logits: Tensor) -> None:
+        token = request.sampler.choose(logits)
+        request.tokens.append(token)
+        if token in self._model.stop_tokens:
+            self._send(request, request.text.flush())
+            self._finish(request, "stop")
+            return
+        self._send(request, request.text.feed(token))
+        if request.text.stopped is not None:
+            self._finish(request, "stop_sequence")
+        elif request.output >= request.limit:
+            self._send(request, request.text.flush())
+            self._finish(request, "length")
+
+    def _send(self, request: Running, text: str) -> None:
+        if text and not request.cancelled:
+            request.on_event(Delta(text))
+
+    def _finish(self, request: Running, reason: FinishReason) -> None:
+        if not self._exact:
+            # KV made while decoding serves the conversation's next turn.
+            self._store(request, request.done)
+        self._drop(request)
+        if not request.cancelled:
+            request.on_event(
+                Finished(reason, request.prompt, request.read, request.output, request.text.stopped)
+            )
+
+    def _fail(self, request: Running, error: EngineError) -> None:
+        self._drop(request)
+        request.on_event(Failed(error))
+
+    def _drop(self, request: Running) -> None:
+        self.scheduler.remove(request)
+        self._release(request)
+
+    def _release(self, request: Running) -> None:
+        if request.lane is not None:
+            self._lanes.release(request.lane)
+            request.lane, request.done = None, 0
+
+
+def _lane(request: Running) -> Lane:
+    assert request.lane is not None, "a request without a lane was scheduled"
+    return request.lane

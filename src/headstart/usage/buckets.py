@@ -1,0 +1,54 @@
+"""One request's tokens, each in exactly one bucket.
+
+Providers disagree on what "input tokens" includes (Anthropic: only the uncached rest;
+OpenAI: everything), so inside Headstart usage is always these exclusive buckets and each
+dialect converts at its edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request; all counts >= 0."""
+
+    fresh: int = 0
+    """Input processed and not written to any paid-for cache entry."""
+    read: int = 0
+    """Input whose work was reused from a cache."""
+    write_5m: int = 0
+    write_1h: int = 0
+    write_other: int = 0
+    """Input processed and written to a cache entry, by lifetime."""
+    output: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.fresh, self.read, self.written, self.output) < 0:
+            raise ValueError(f"negative token count: {self}")
+
+    @property
+    def written(self) -> int:
+        """Input tokens written to a cache entry, whatever its lifetime."""
+        return self.write_5m + self.write_1h + self.write_other
+
+    @property
+    def input(self) -> int:
+        """All input tokens: fresh, read and written."""
+        return self.fresh + self.read + self.written
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the input tokens that were read from a cache, 0 to 1."""
+        return self.read / self.input if self.input else 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.fresh + other.fresh,
+            self.read + other.read,
+            self.write_5m + other.write_5m,
+            self.write_1h + other.write_1h,
+            self.write_other + other.write_other,
+            self.output + other.output,
+        )
