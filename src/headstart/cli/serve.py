@@ -1,0 +1,109 @@
+"""``headstart serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model directory or hub id.", show_default="built-in smollm2-135m"),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to bind.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to bind; 0 takes a free one.", show_default="8080")
+    ] = None,
+    cache_memory: Annotated[
+        str | None,
+        typer.Option(help="Memory for all KV, running and cached.", show_default="2GiB"),
+    ] = None,
+    exact: Annotated[
+        bool | None,
+        typer.Option("--exact/--no-exact", help="A hit equals a miss bit for bit."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or mps.", show_default="auto")
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="bfloat16, float16 or float32.", show_default="the model's own"),
+    ] = None,
+    prefill_chunk: Annotated[
+        int | None, typer.Option(help="Tokens per prefill step.", show_default="512")
+    ] = None,
+    max_running: Annotated[
+        int | None, typer.Option(help="Requests decoded together at most.", show_default="32")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads of the model.", show_default="torch's choice")
+    ] = None,
+    api_key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=KEY", help="A tenant and its key; may be repeated."),
+    ] = None,
+    served_model_name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Another name of the model; may be repeated."),
+    ] = None,
+    insecure_no_auth: Annotated[
+        bool | None,
+        typer.Option("--insecure-no-auth", help="Bind other addresses than loopback keyless."),
+    ] = None,
+    max_body: Annotated[
+        str | None, typer.Option(help="Largest request body.", show_default="32MiB")
+    ] = None,
+    grace: Annotated[
+        float | None,
+        typer.Option(help="Seconds for running requests on shutdown.", show_default="5"),
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="auto, json or text.", show_default="auto")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="TOML file.", show_default="headstart.toml, where it exists"
+        ),
+    ] = None,
+) -> None:
+    """Serve a model with a prompt cache, to Anthropic and OpenAI clients.
+
+    Each option is also a key of the TOML file and a HEADSTART_* variable. The command line
+    wins over the variable, the variable over the file.
+    """
+    overrides = {
+        "model": model,
+        "host": host,
+        "port": port,
+        "cache_memory": cache_memory,
+        "exact": exact,
+        "device": device,
+        "dtype": dtype,
+        "prefill_chunk": prefill_chunk,
+        "max_running": max_running,
+        "threads": threads,
+        "api_keys": api_key,
+        "served_model_name": served_model_name,
+        "insecure_no_auth": insecure_no_auth,
+        "max_body": max_body,
+        "grace": grace,
+        "log_format": log_format,
+    }
+
+    from headstart.cli.failures import one_line, progress
+    from headstart.cli.startup import banner, serving
+    from headstart.server import load_settings, serve_until_signal
+    from headstart.server.logs import configure
+
+    with one_line():
+        settings = load_settings(overrides, config)
+        configure(settings.log_format)
+        with serving(settings, progress) as (engine, server):
+            typer.echo(banner(engine, server, settings))
+            serve_until_signal(server, engine, settings.grace)

@@ -1,0 +1,100 @@
+"""Settings to a running server: what ``serve`` and ``demo`` share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from pydantic import ByteSize
+
+from headstart.engine.contract import Engine
+from headstart.server import ConfigError, EmbeddedServer, Settings, bind, create_app
+
+Progress = Callable[[str], None]
+
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@contextmanager
+def serving(settings: Settings, progress: Progress) -> Iterator[tuple[Engine, EmbeddedServer]]:
+    """Bind, load the model, serve while the block runs; then stop at once.
+
+    BindError, ConfigError, EngineError, ModuleNotFoundError for a missing extra.
+    """
+    sock = bind(settings.host, settings.port)
+    try:
+        engine = load_engine(settings, progress)
+    except BaseException:
+        sock.close()
+        raise
+    try:
+        app = create_app(engine, settings)
+        with EmbeddedServer(app, host=settings.host, sock=sock, grace=settings.grace) as server:
+            try:
+                yield engine, server
+            finally:
+                server.drain()
+                engine.close()
+    finally:
+        engine.close()
+
+
+def load_engine(settings: Settings, progress: Progress) -> Engine:
+    """The engine the settings ask for; ``progress`` is told what takes time."""
+    check_memory(int(settings.cache_memory))
+    from headstart.engine import load
+
+    chosen = {} if settings.exact is None else {"exact": settings.exact}
+    return load(
+        settings.model,
+        cache_memory=int(settings.cache_memory),
+        device=settings.device,
+        dtype=settings.dtype,
+        chunk=settings.prefill_chunk,
+        max_running=settings.max_running,
+        tenants=max(1, len(settings.api_keys)),
+        threads=settings.threads,
+        progress=progress,
+        **chosen,
+    )
+
+
+def check_memory(wanted: int) -> None:
+    """ConfigError if this machine, or the container, has not that many bytes at all."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    if _CGROUP_LIMIT.is_file() and (text := _CGROUP_LIMIT.read_text().strip()).isdecimal():
+        limits.append(int(text))
+    if wanted > min(limits):
+        has = ByteSize(min(limits)).human_readable()
+        raise ConfigError(
+            f"--cache-memory {ByteSize(wanted).human_readable()} is too much:"
+            f" there are {has} of memory in all"
+        )
+
+
+def banner(engine: Engine, server: EmbeddedServer, settings: Settings) -> str:
+    """Where it listens, what it serves, and a curl line to paste."""
+    info = engine.info
+    cache = settings.cache_memory.human_readable()
+    tokens = int(settings.cache_memory) // info.kv_bytes_per_token
+    tenants = ", ".join(settings.api_keys) or "one, any key is accepted"
+    return "\n".join(
+        (
+            f"Headstart serves {info.id} ({info.dtype} on {info.device},"
+            f" context {info.context:,}) at {server.url}",
+            f"  cache    {cache} of KV, about {tokens:,} tokens",
+            f"  tenants  {tenants}",
+            "  try it   " + curl_line(info.id, server.url, with_key=bool(settings.api_keys)),
+        )
+    )
+
+
+def curl_line(model: str, url: str, *, with_key: bool) -> str:
+    """A request to paste into a shell; a key is taken from $HEADSTART_KEY, not shown."""
+    message = {"role": "user", "content": "Say hello in one short sentence."}
+    body = msgspec.json.encode({"model": model, "max_tokens": 32, "messages": [message]}).decode()
+    key = ' -H "x-api-key: $HEADSTART_KEY"' if with_key else ""
+    return f"curl -s {url}/v1/messages -H 'content-type: application/json'{key} -d '{body}'"

@@ -1,0 +1,58 @@
+"""What several rooms' tests share: the built-in model, and a tiny one, each loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headstart.engine import Engine, load
+
+MIB = 1024**2
+
+
+@pytest.fixture(scope="session")
+def builtin_engine() -> Iterator[Engine]:
+    """The built-in model. Tests share its cache: make prompts that no other test makes."""
+    engine = load(None, cache_memory=512 * MIB)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a Llama of random weights, which answers nonsense at once.
+
+    Its tokenizer and chat template are the built-in model's.
+    """
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    from headstart.engine import builtin
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    tokenizer = AutoTokenizer.from_pretrained(builtin.ensure())
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_engine(tiny_model: Path) -> Iterator[Engine]:
+    """The tiny model, for tests that ask how something ends, not what is said."""
+    engine = load(str(tiny_model), cache_memory=16 * MIB, dtype="float32")
+    yield engine
+    engine.close()
