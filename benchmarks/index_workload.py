@@ -35,3 +35,16 @@ def requests(count: int = 2000, seed: int = 7) -> list[list[int]]:
         grown = live[index] + tokens(rng.randint(*TURN))
         live[index] = grown if len(grown) <= LONGEST else opening()
     return arrived
+
+
+def percentiles(timings: list[tuple[float, float]]) -> dict[str, float]:
+    """p50 and p99 in microseconds of (seconds to pack, seconds to match and insert)."""
+    packed = sorted(took for _, took in timings)
+    listed = sorted(packing + took for packing, took in timings)
+    last = len(timings) - 1
+    return {
+        "packed_p50_us": packed[last // 2] * 1e6,
+        "packed_p99_us": packed[last * 99 // 100] * 1e6,
+        "list_p50_us": listed[last // 2] * 1e6,
+        "list_p99_us": listed[last * 99 // 100] * 1e6,
+    }

@@ -103,9 +103,7 @@ async def drive(server: Server, requests: int, errors: list[str]) -> int:
     for number in range(requests):
         budget.put_nowait(number)
     peak = server.rss().rss
-    clients = [
-        asyncio.create_task(client(server.url, n, budget, errors)) for n in range(CLIENTS)
-    ]
+    clients = [asyncio.create_task(client(server.url, n, budget, errors)) for n in range(CLIENTS)]
     with Progress(console=console) as progress:
         bar = progress.add_task("requests", total=requests)
         while not all(task.done() for task in clients):

@@ -146,7 +146,9 @@ def show(ttft: dict[str, Any], decode: dict[str, float]) -> None:
     for name in ("tokens", *columns):
         table.add_column(name, justify="right")
     for size, row in ttft.items():
-        table.add_row(size, *(f"{row[c]:.3f}" if row[c] < 100 else f"{row[c]:.0f}" for c in columns))
+        table.add_row(
+            size, *(f"{row[c]:.3f}" if row[c] < 100 else f"{row[c]:.0f}" for c in columns)
+        )
     console.print(table)
     for name, value in decode.items():
         console.print(f"decode {name}: {value:.2f}")

@@ -11,7 +11,7 @@ from headstart.prefix.contract import (
     SizeInfo,
 )
 from headstart.prefix.naive import NaiveIndex
-from headstart.prefix.pack import pack, unpack, whole_pages
+from headstart.prefix.pack import common, pack, unpack, whole_pages
 from headstart.prefix.policies import FIFO, LFU, LRU, Policy
 from headstart.prefix.tree import RadixTree
 
@@ -30,6 +30,7 @@ __all__ = [
     "RadixTree",
     "Scope",
     "SizeInfo",
+    "common",
     "pack",
     "unpack",
     "whole_pages",

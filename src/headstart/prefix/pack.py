@@ -42,6 +42,19 @@ def whole_pages(key: bytes, page: int, width: int = 4) -> bytes:
     return key[: len(key) - rest] if rest else key
 
 
+def common(a: bytes, b: bytes, unit: int = 4) -> int:
+    """How many leading units of ``unit`` bytes two keys share: a binary search that
+    compares each byte once at most."""
+    low, high = 0, min(len(a), len(b)) // unit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if b.startswith(a[low * unit : middle * unit], low * unit):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def _typecode(width: int) -> str:
     if width not in _TYPECODES:
         raise ValueError(f"symbols of {width} bytes: only {sorted(_TYPECODES)} are known")

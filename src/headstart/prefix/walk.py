@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from headstart.prefix.contract import Scope
 from headstart.prefix.node import Node
+from headstart.prefix.pack import common
 from headstart.prefix.scopes import ScopeTree
 
 Place: TypeAlias = tuple[Node, int, int]
@@ -27,25 +28,10 @@ def descend(node: Node, children: dict[bytes, Node], key: bytes, at: int, size: 
     while (child := children.get(key[at : at + size])) is not None:
         edge = child.key
         if not key.startswith(edge, at):
-            return child, at, _common(edge, key, at, size)
+            return child, at, common(edge, key[at : at + len(edge)], size) * size
         at += len(edge)
         node, children = child, child.children
     return node, at, 0
-
-
-def _common(edge: bytes, key: bytes, at: int, size: int) -> int:
-    """Bytes of whole pages that ``edge`` and ``key[at:]`` share; the first page is known to.
-
-    A binary search that compares each part of the edge once at most.
-    """
-    low, high = 1, min(len(edge), len(key) - at) // size
-    while low < high:
-        middle = (low + high + 1) // 2
-        if key.startswith(edge[low * size : middle * size], at + low * size):
-            low = middle
-        else:
-            high = middle - 1
-    return low * size
 
 
 def candidates(
