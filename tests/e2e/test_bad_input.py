@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -115,7 +116,7 @@ def test_a_prompt_beyond_the_context_names_both_counts(
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
     ),
@@ -152,7 +153,8 @@ FIELDS = [
 def test_no_field_of_any_value_is_a_500(
     tiny: httpx.Client, path: str, changes: dict[str, Any]
 ) -> None:
-    response = tiny.post(path, json={**good(), **changes})
+    # The standard library writes NaN and Infinity, as careless clients do.
+    response = tiny.post(path, content=json.dumps({**good(), **changes}))
     assert response.status_code < 500
     if response.status_code != 200:
         message_of(response)

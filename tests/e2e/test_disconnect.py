@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import httpx
@@ -42,9 +43,8 @@ def test_leaving_a_stream_in_the_middle(url: str, path: str, builtin_engine: Eng
     with httpx.stream(
         "POST", url + path, json=body(text, stream=True), headers=HEADERS, timeout=60
     ) as response:
-        for number, _ in enumerate(response.iter_lines()):
-            if number == 20:
-                break
+        lines = list(itertools.islice(response.iter_lines(), 20))
+        assert len(lines) == 20, lines
         assert builtin_engine.stats().requests_running == 1
     assert idle(builtin_engine)
 

@@ -36,7 +36,9 @@ T = TypeVar("T")
 NAMES = ("acme", "bell", "ops")
 SCOPES = [
     Scope("acme"),
+    Scope("acme", salt="s"),
     Scope("acme", shared="ops"),
+    Scope("acme", shared="ops", salt="s"),
     Scope("bell", shared="ops"),
     Scope("ops"),
     Scope("ops", shared="ops"),

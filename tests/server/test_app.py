@@ -188,8 +188,8 @@ def test_keys_make_tenants_and_tenants_scopes(serve: Serve) -> None:
         salted = {} if salt is None else {"cache_salt": salt}
         response = client.post("/v1/chat/completions", json=body(**salted), headers=headers)
         assert response.status_code == 200
-    tenants = [generation.scope.tenant for generation in engine.submitted]
-    assert tenants == ["acme", "beta", "acme\0pepper"]
+    scopes = [(g.scope.tenant, g.scope.salt) for g in engine.submitted]
+    assert scopes == [("acme", ""), ("beta", ""), ("acme", "pepper")]
 
 
 @pytest.mark.parametrize(

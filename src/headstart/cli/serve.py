@@ -23,6 +23,29 @@ def serve(
         str | None,
         typer.Option(help="Memory for all KV, running and cached.", show_default="2GiB"),
     ] = None,
+    cache_disk: Annotated[
+        str | None,
+        typer.Option(metavar="PATH:SIZE", help="Keep KV on disk too.", show_default="off"),
+    ] = None,
+    cache_remote: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="s3:// or valkey:// tier below; may be repeated."),
+    ] = None,
+    cache_master_key: Annotated[
+        str | None,
+        typer.Option(metavar="file:PATH|env:NAME", help="Seal KV at rest under this key."),
+    ] = None,
+    cache_previous_key: Annotated[
+        str | None,
+        typer.Option(metavar="file:PATH|env:NAME", help="Master key to rotate away from."),
+    ] = None,
+    eviction: Annotated[
+        str | None, typer.Option(help="lru, lfu, fifo or learned.", show_default="lru")
+    ] = None,
+    strict_quota: Annotated[
+        bool | None,
+        typer.Option("--strict-quota", help="No tenant borrows memory that others leave free."),
+    ] = None,
     exact: Annotated[
         bool | None,
         typer.Option("--exact/--no-exact", help="A hit equals a miss bit for bit."),
@@ -82,6 +105,12 @@ def serve(
         "host": host,
         "port": port,
         "cache_memory": cache_memory,
+        "cache_disk": cache_disk,
+        "cache_remote": cache_remote,
+        "cache_master_key": cache_master_key,
+        "cache_previous_key": cache_previous_key,
+        "eviction": eviction,
+        "strict_quota": strict_quota,
         "exact": exact,
         "device": device,
         "dtype": dtype,

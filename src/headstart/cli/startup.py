@@ -45,7 +45,7 @@ def serving(settings: Settings, progress: Progress) -> Iterator[tuple[Engine, Em
 def load_engine(settings: Settings, progress: Progress) -> Engine:
     """The engine the settings ask for; ``progress`` is told what takes time."""
     check_memory(int(settings.cache_memory))
-    from headstart.engine import load
+    from headstart.engine import TierOptions, load
 
     chosen = {} if settings.exact is None else {"exact": settings.exact}
     return load(
@@ -56,6 +56,14 @@ def load_engine(settings: Settings, progress: Progress) -> Engine:
         chunk=settings.prefill_chunk,
         max_running=settings.max_running,
         tenants=max(1, len(settings.api_keys)),
+        strict_quota=settings.strict_quota,
+        eviction=settings.eviction,
+        tiers=TierOptions(
+            settings.cache_disk,
+            settings.cache_remote,
+            settings.cache_master_key,
+            settings.cache_previous_key,
+        ),
         threads=settings.threads,
         progress=progress,
         **chosen,

@@ -23,7 +23,7 @@ from headstart.engine.contract import (
     Ticket,
     UnsupportedModel,
 )
-from headstart.engine.load import load
+from headstart.engine.load import TierOptions, load
 
 __all__ = [
     "CacheStats",
@@ -46,6 +46,7 @@ __all__ = [
     "Started",
     "TemplateError",
     "Ticket",
+    "TierOptions",
     "UnsupportedModel",
     "load",
 ]

@@ -68,6 +68,8 @@ def attend(
 ) -> tuple[Tensor, None]:
     """``query`` is [1, heads, tokens, dim], ``key`` and ``value`` [1, kv_heads, tokens, dim];
     returns [1, tokens, heads, dim]."""
+    if not spans:
+        raise ValueError("the model does not hand our arguments down to its attention")
     layer: int = module.layer_idx  # type: ignore[assignment]  # every HF attention has it
     outputs = []
     offset = 0

@@ -31,8 +31,13 @@ def ensure(progress: Progress = lambda _: None) -> Path:
         return target
     source = _find_gguf()
     progress(f"converting {source.name} to safetensors, once (about 20 s)")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=target.parent))
+    except OSError as error:
+        raise EngineError(
+            f"cannot write to {target.parent} ({error.strerror}); HEADSTART_HOME names another"
+        ) from error
     try:
         _convert(source, work)
         progress("checking the converted weights")

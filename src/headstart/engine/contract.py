@@ -57,7 +57,8 @@ class Mark:
     """A client's cache marker: everything up to message ``message``, part ``part``.
 
     ``message`` indexes the chat's messages; -1 stands for the tools, ``part`` then for the
-    index of the last tool covered. ``ttl`` in seconds.
+    index of the last tool covered. A part at or beyond the message's last stands for its
+    end, tool calls included. ``ttl`` in seconds.
     """
 
     message: int

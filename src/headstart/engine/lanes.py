@@ -17,7 +17,7 @@ from torch import Tensor
 
 from headstart.kv import Arena, KVCache, KVLayout
 from headstart.kv.cache import Rows
-from headstart.prefix import Scope
+from headstart.prefix import Scope, common
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 STEP = 64
@@ -29,11 +29,16 @@ class Lane:
     """KV of at most ``capacity`` tokens of one sequence; ``kv`` is
     [layers, 2, kv_heads, capacity, head_dim]."""
 
-    __slots__ = ("capacity", "keys", "kv", "touched", "values")
+    __slots__ = ("capacity", "content", "keys", "kept", "kv", "scope", "touched", "values")
 
     def __init__(self, layout: KVLayout, capacity: int, device: torch.device) -> None:
         self.capacity = capacity
         self.touched = 0
+        self.scope: Scope | None = None
+        self.content = b""
+        """Packed tokens of ``scope`` whose KV the lane still holds from its last request."""
+        self.kept = 0
+        """How many of them are also the first tokens of the request that has it now."""
         shape = (layout.layers, 2, layout.kv_heads, capacity, layout.head_dim)
         dtype = DTYPES[layout.dtype]
         if device.type == "cpu":
@@ -49,8 +54,9 @@ class Lane:
 
 
 class LanePool:
-    """Hands out lanes within the cache's byte budget and keeps a few for reuse, because
-    touching 184 MB of new memory costs twice as much as filling it."""
+    """Hands out lanes within the cache's byte budget and keeps a few for reuse: touching
+    184 MB of new memory costs twice as much as filling it, and the next turn of a
+    conversation finds most of its KV still in the lane of the last one."""
 
     def __init__(self, cache: KVCache, context: int, device: torch.device) -> None:
         self._cache = cache
@@ -59,15 +65,19 @@ class LanePool:
         self._idle: list[Lane] = []
         self._idle_limit = cache.arena.capacity // 8
 
-    def acquire(self, capacity: int, tokens: int, scope: Scope, now: float) -> Lane | None:
-        """A lane for ``capacity`` tokens with room reserved for the first ``tokens``;
-        None if the budget has no room now."""
+    def acquire(self, capacity: int, key: bytes, scope: Scope, now: float) -> Lane | None:
+        """A lane for ``capacity`` tokens with room reserved for those of ``key``; None if
+        the budget has no room now."""
+        tokens = len(key) // 4
         fitting = [lane for lane in self._idle if lane.capacity >= capacity]
         if fitting:
-            lane = min(fitting, key=lambda lane: abs(lane.touched - tokens))
+            for lane in fitting:
+                lane.kept = common(lane.content, key) if lane.scope == scope else 0
+            lane = max(fitting, key=lambda lane: (lane.kept, -abs(lane.touched - tokens)))
             self._idle.remove(lane)
         else:
             lane = Lane(self._cache.layout, min(self.context, _round_up(capacity)), self._device)
+        lane.scope, lane.content = None, b""
         if self.extend(lane, tokens, scope, now):
             return lane
         self._cache.release(self._bytes(lane))
@@ -79,15 +89,17 @@ class LanePool:
         if wanted <= lane.touched:
             return True
         size = (wanted - lane.touched) * self._cache.layout.token_bytes
-        while not self._cache.reserve(size, scope, now):
-            if not self._idle:
-                return False
-            self._cache.release(self._bytes(self._idle.pop()))
+        # Memory that nobody uses goes before KV that may be read again.
+        while self._idle and self._cache.missing(size):
+            self._cache.release(self._bytes(self._idle.pop(0)))
+        if not self._cache.reserve(size, scope, now):
+            return False
         lane.touched = wanted
         return True
 
-    def release(self, lane: Lane) -> None:
-        """Take a lane back."""
+    def release(self, lane: Lane, scope: Scope, content: bytes) -> None:
+        """Take a lane back that holds the KV of these packed tokens, as the cache does."""
+        lane.scope, lane.content = scope, content
         if self._bytes(lane) + self.idle_bytes <= self._idle_limit:
             self._idle.append(lane)
         else:

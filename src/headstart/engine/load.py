@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from headstart.engine.contract import Engine, EngineError
 
+if TYPE_CHECKING:
+    from headstart.engine.model import CausalModel
+    from headstart.kv import KVCache
+    from headstart.kv.tiered import TieredCache
+
 BUILTIN = ("smollm2-135m-instruct", "smollm2-135m")
 DEFAULT_CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class TierOptions:
+    """Tiers below memory; all off by default."""
+
+    disk: str | None = None
+    """``PATH:SIZE``."""
+    remotes: Sequence[str] = ()
+    """``s3://...`` or ``valkey://...`` URLs, fastest first."""
+    master_key: str | None = None
+    """``file:PATH`` or ``env:NAME``: seals pages at rest, per tenant."""
+    previous_master_key: str | None = None
+    """To rotate away from."""
+
+    def __bool__(self) -> bool:
+        return bool(self.disk or self.remotes)
 
 
 def load(
@@ -22,6 +46,9 @@ def load(
     chunk: int = DEFAULT_CHUNK,
     max_running: int = 32,
     tenants: int = 1,
+    strict_quota: bool = False,
+    eviction: str = "lru",
+    tiers: TierOptions = TierOptions(),
     threads: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Engine:
@@ -29,7 +56,9 @@ def load(
 
     ``model`` is a directory of a Hugging Face model, a hub id where the network allows, or
     None for the built-in one. ``cache_memory`` bounds all KV in bytes, ``chunk`` is the
-    prefill chunk in tokens. EngineError in one line tells what is missing or refused.
+    prefill chunk in tokens. ``eviction`` is "lru", "lfu", "fifo" or "learned";
+    ``strict_quota`` forbids tenants to borrow what others leave free. EngineError in one
+    line tells what is missing or refused.
     """
     try:
         import torch
@@ -42,6 +71,8 @@ def load(
     from headstart.engine.model import CausalModel
     from headstart.engine.transformers_engine import TransformersEngine
     from headstart.kv import KVCache
+    from headstart.prefix import RadixTree
+    from headstart.prefix.named import policy_named
 
     quiet: Any = transformers.logging
     quiet.set_verbosity_error()
@@ -62,8 +93,56 @@ def load(
             f"of KV ({token} bytes each); at least {2 * chunk * token} bytes are needed"
         )
     headroom = min(loaded.context * token, cache_memory // 2)
-    cache = KVCache(loaded.layout, cache_memory, page, tenants, headroom=headroom)
-    return TransformersEngine(loaded, cache, chunk, max_running, int(time.time()))
+    try:
+        cache = KVCache(
+            loaded.layout,
+            cache_memory,
+            page,
+            tenants,
+            headroom=headroom,
+            strict=strict_quota,
+            index=RadixTree(page=page, policy=policy_named(eviction)),
+        )
+    except (OSError, OverflowError) as error:
+        raise EngineError(f"cannot set {cache_memory} bytes aside for KV: {error}") from error
+    below = None
+    if tiers:
+        progress("opening the tiers below memory")
+        below = _open_tiers(tiers, loaded, Path(folder), cache, tenants, strict_quota)
+    return TransformersEngine(loaded, cache, chunk, max_running, int(time.time()), below)
+
+
+def _open_tiers(
+    options: TierOptions,
+    model: CausalModel,
+    folder: Path,
+    cache: KVCache,
+    tenants: int,
+    strict: bool,
+) -> TieredCache:
+    from headstart.engine.identity import fingerprint
+    from headstart.kv.keyring import KeyringError
+    from headstart.kv.open import open_store
+    from headstart.kv.seal import BadMasterKey, MasterKey
+    from headstart.kv.tiered import TieredCache
+    from headstart.kv.tiers.contract import TierError
+
+    mark = fingerprint(model, folder, cache.page if cache.page > 1 else 0)
+    try:
+        store = open_store(
+            mark,
+            options.disk,
+            options.remotes,
+            MasterKey.load(options.master_key) if options.master_key else None,
+            MasterKey.load(options.previous_master_key) if options.previous_master_key else None,
+            tenants=tenants,
+            strict=strict,
+        )
+        return TieredCache(cache, store, mark.page_tokens)
+    except ModuleNotFoundError as error:
+        raise EngineError(f"this tier needs {error.name}: see the extras s3 and valkey") from error
+    except (ValueError, TierError, KeyringError, BadMasterKey) as error:
+        raise EngineError(str(error)) from error
 
 
 def _device(name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from headstart.engine import attention
 from headstart.engine.attention import Span
-from headstart.engine.contract import EngineError
+from headstart.engine.contract import EngineError, UnsupportedModel
 from headstart.engine.lanes import DTYPES
 from headstart.engine.linear import pack_linears
 from headstart.engine.probe import probe, refuse_unsupported
@@ -29,19 +30,20 @@ class CausalModel:
 
         attention.register()
         self.device = torch.device(device)
-        try:
+        _refuse_missing(folder)
+        with _in_one_line(f"no model at {folder}"):
             config = AutoConfig.from_pretrained(folder)
-        except (OSError, ValueError) as error:
-            raise EngineError(f"no model at {folder}: {_first_line(error)}") from error
         refuse_unsupported(config)
+        self.config: Any = config
         self.dtype = dtype or _dtype_name(getattr(config, "dtype", None))
-        try:
+        if self.dtype not in DTYPES:
+            raise EngineError(f"dtype {self.dtype} is not one of {', '.join(DTYPES)}")
+        with _in_one_line(f"cannot load {folder}"):
             model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[self.dtype])
             self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        except (OSError, ValueError, ImportError) as error:
-            raise EngineError(f"cannot load {folder}: {_first_line(error)}") from error
-        self._model = model.eval().to(self.device)
-        self.layout = probe(self._model, config, self.dtype, self.device)
+            self._model = model.eval().to(self.device)
+        with _in_one_line(f"{config.model_type} cannot be served", UnsupportedModel):
+            self.layout = probe(self._model, config, self.dtype, self.device)
         pack_linears(self._model)
         self.name = Path(folder).name
         self.context = int(config.get_text_config().max_position_embeddings)
@@ -77,6 +79,25 @@ def _stop_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
     configured = model.generation_config.eos_token_id
     ids = configured if isinstance(configured, list) else [configured, tokenizer.eos_token_id]
     return frozenset(i for i in ids if i is not None)
+
+
+def _refuse_missing(folder: str) -> None:
+    path = Path(folder)
+    if path.is_file():
+        raise EngineError(f"{folder} is a file; a model's directory is needed")
+    if folder.startswith(("/", ".", "~")) and not path.exists():
+        raise EngineError(f"no model at {folder}: there is no such directory")
+
+
+@contextmanager
+def _in_one_line(failure: str, kind: type[EngineError] = EngineError) -> Iterator[None]:
+    """What reads other people's files and configurations raises whatever it likes."""
+    try:
+        yield
+    except (EngineError, MemoryError):
+        raise
+    except Exception as error:
+        raise kind(f"{failure}: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

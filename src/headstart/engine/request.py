@@ -33,6 +33,8 @@ class Running:
     arrival: int = field(default_factory=lambda: next(_arrivals))
     lane: Lane | None = None
     done: int = 0
+    reached: int = 0
+    """The most that ``done`` was before a preemption: reading that again is no saving."""
     read: int = 0
     started: bool = False
     cancelled: bool = False

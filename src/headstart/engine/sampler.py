@@ -7,6 +7,9 @@ from torch import Tensor
 
 from headstart.engine.contract import Sampling
 
+GREEDY_BELOW = 1e-4
+"""Dividing by a smaller temperature may overflow, and all chance is with one token anyway."""
+
 
 class Sampler:
     """One request's choices. The same seed and logits give the same tokens."""
@@ -23,7 +26,7 @@ class Sampler:
     def choose(self, logits: Tensor) -> int:
         """``logits`` is [vocabulary], any float type, on any device."""
         settings = self._sampling
-        if settings.temperature <= 0 or settings.top_k == 1:
+        if settings.temperature < GREEDY_BELOW or settings.top_k == 1:
             return int(logits.argmax())
         scores = logits.float().cpu() / settings.temperature
         if not settings.top_k and settings.top_p >= 1:
@@ -32,9 +35,10 @@ class Sampler:
         scores, ids = torch.topk(scores, count)
         chances = torch.softmax(scores, -1)
         if settings.top_p < 1:
-            # Keep the smallest set that reaches top_p, the token that crosses it included.
+            # Keep the smallest set that reaches top_p, the token that crosses it included,
+            # and the likeliest one even if top_p is 0.
             before = torch.cumsum(chances, -1) - chances
-            chances = chances.masked_fill(before >= settings.top_p, 0.0)
+            chances[1:].masked_fill_(before[1:] >= settings.top_p, 0.0)
         return int(ids[self._draw(chances)])
 
     def _draw(self, chances: Tensor) -> int:

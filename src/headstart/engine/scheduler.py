@@ -39,22 +39,28 @@ class Scheduler:
         """Requests whose next step is to decode one token."""
         return [r for r in self.running if r.prefilled]
 
+    def prefilling(self) -> list[Running]:
+        """Requests whose prompt is not done."""
+        return [r for r in self.running if not r.prefilled]
+
     def next_prefill(self) -> Running | None:
-        """The request whose chunk runs next.
+        """The request whose chunk runs next; all must have read what the cache holds.
 
         In turn the one with least left to do, so that a hit is not held up by a long cold
-        prompt, and the one that came first, so that the long prompt gets through. A request
-        whose next tokens an earlier one is about to compute is passed over: it will read
-        them. The first to arrive never waits for another, so there is always someone.
+        prompt, and the one that came first, so that the long prompt gets through. If an
+        earlier request is about to compute the tokens that this one needs next, that one
+        runs in its place, and this one will read them.
         """
-        pending = [r for r in self.running if not r.prefilled]
-        free = [r for r in pending if not self._follows(r, pending)]
-        if not free:
+        pending = self.prefilling()
+        if not pending:
             return None
         self._oldest_first = not self._oldest_first
         if self._oldest_first:
-            return min(free, key=lambda r: r.arrival)
-        return min(free, key=lambda r: (len(r.tokens) - r.done, r.arrival))
+            return min(pending, key=lambda r: r.arrival)
+        chosen = min(pending, key=lambda r: (len(r.tokens) - r.done, r.arrival))
+        while (leader := self._leader(chosen, pending)) is not None:
+            chosen = leader
+        return chosen
 
     def chunk_end(self, request: Running) -> int:
         """Where the request's next chunk ends."""
@@ -81,10 +87,13 @@ class Scheduler:
         """Every request known."""
         return [*self.running, *self.waiting]
 
-    def _follows(self, request: Running, pending: list[Running]) -> bool:
-        return any(
-            other.arrival < request.arrival
-            and other.done == request.done
-            and request.shares(other, self._unit)
-            for other in pending
-        )
+    def _leader(self, request: Running, pending: list[Running]) -> Running | None:
+        """An earlier request that is about to compute what this one needs next."""
+        for other in pending:
+            if (
+                other.arrival < request.arrival
+                and other.done == request.done
+                and request.shares(other, self._unit)
+            ):
+                return other
+        return None

@@ -22,6 +22,7 @@ from headstart.engine.request import Running
 from headstart.engine.scheduler import Scheduler
 from headstart.kv import KVCache
 from headstart.kv.cache import Rows
+from headstart.kv.tiered import TieredCache
 
 DECODE_SHARE = 0.5
 """While both wait, decoding gets this much time for each second of prefill."""
@@ -32,14 +33,22 @@ class Stepper:
     a chunk is done, so that others can read it while the request goes on."""
 
     def __init__(
-        self, model: CausalModel, cache: KVCache, chunk: int, max_running: int, context: int
+        self,
+        model: CausalModel,
+        cache: KVCache,
+        chunk: int,
+        max_running: int,
+        context: int,
+        tiers: TieredCache | None = None,
     ) -> None:
         self._model = model
         self._cache = cache
+        self._tiers = tiers
         self._exact = cache.page > 1
         self._lanes = LanePool(cache, context, model.device)
         self._arena = ArenaView(cache.arena, cache.layout, cache.page)
         self._decode_until = 0.0
+        self._decode_owed = False
         self.scheduler = Scheduler(chunk, cache.page, max_running)
         self.preempted = 0
 
@@ -70,23 +79,29 @@ class Stepper:
             self._drop(gone)
         self._admit()
         decoding = self.scheduler.decoding()
-        if decoding and time.monotonic() < self._decode_until:
+        if decoding and (self._decode_owed or time.monotonic() < self._decode_until):
             self._decode(decoding)
             return
-        request = self.scheduler.next_prefill()
-        if request is not None:
-            started = time.monotonic()
-            self._prefill(request)
-            now = time.monotonic()
-            self._decode_until = now + (now - started) * DECODE_SHARE
-        elif decoding:
-            self._decode(decoding)
+        for request in self.scheduler.prefilling():
+            self._read_cached(request)
+        chosen = self.scheduler.next_prefill()
+        if chosen is None:
+            self._decode(self.scheduler.decoding())
+            return
+        started = time.monotonic()
+        self._prefill(chosen)
+        now = time.monotonic()
+        self._decode_until = now + (now - started) * DECODE_SHARE
+        self._decode_owed = True
 
     def _admit(self) -> None:
         while (request := self.scheduler.admissible()) is not None:
             tokens = len(request.tokens)
             capacity = min(tokens + request.limit - request.output, self._lanes.context)
-            lane = self._lanes.acquire(capacity, tokens, request.scope, time.time())
+            # A use, lest room for the lane be made by evicting what it is about to read.
+            self._cache.lookup(request.key(tokens - 1), request.scope, time.time())
+            key = request.key(tokens)
+            lane = self._lanes.acquire(capacity, key, request.scope, time.time())
             if lane is None:
                 if not self.scheduler.running:
                     self._fail(request, EngineError("the KV cache has no room for this prompt"))
@@ -96,7 +111,6 @@ class Stepper:
             self.scheduler.admit()
 
     def _prefill(self, request: Running) -> None:
-        self._read_cached(request)
         lane, start, stop = _lane(request), request.done, self.scheduler.chunk_end(request)
         span = Span(lane, start, stop - start)
         logits = self._model.forward(request.tokens[start:stop], [span])
@@ -108,13 +122,16 @@ class Stepper:
     def _read_cached(self, request: Running) -> None:
         """Copy what the cache holds beyond what is done, at most all but the last token."""
         key = request.key(len(request.tokens) - 1)
-        hit = self._cache.lookup(key, request.scope, time.time())
-        if hit.tokens <= request.done:
-            return
-        self._arena.load(_lane(request), request.done, hit.rows[request.done :])
-        if not request.started:
-            request.read += hit.tokens - request.done
-        request.done = hit.tokens
+        lane = _lane(request)
+        first = max(request.done, lane.kept)
+
+        def load(rows: Rows) -> None:
+            self._arena.load(lane, first, rows)
+
+        held = self._cache.read(key, request.scope, time.time(), first, load)
+        if held > request.done:
+            request.read += max(0, held - max(request.done, request.reached))
+            request.done = held
 
     def _store(self, request: Running, stop: int) -> None:
         def fill(first: int, rows: Rows) -> None:
@@ -125,16 +142,30 @@ class Stepper:
     def _first_token(self, request: Running, logits: Tensor) -> None:
         if not request.started:
             request.started = True
-            for lease in request.generation.prompt.leases:
-                key = request.key(lease.tokens)
-                self._cache.lease(key, request.scope, lease.ttl, time.time())
-            request.on_event(Started(request.prompt, request.read))
+            if not request.cancelled:
+                request.on_event(Started(request.prompt, request.read))
+            self._save(request, request.prompt)
+            self._lease(request)
         if request.limit == 0:
             self._finish(request, "length")
         else:
             self._accept(request, logits)
 
+    def _save(self, request: Running, stop: int) -> None:
+        """To the tiers below memory, in the background."""
+        if self._tiers is not None:
+            self._tiers.save(request.key(stop), request.scope)
+
+    def _lease(self, request: Running) -> None:
+        now = time.time()
+        for lease in request.generation.prompt.leases:
+            key = request.key(lease.tokens)
+            self._cache.lease(key, request.scope, lease.ttl, now)
+            if self._tiers is not None:
+                self._tiers.lease(key, request.scope, now + lease.ttl)
+
     def _decode(self, requests: list[Running]) -> None:
+        self._decode_owed = False
         ready = [r for r in requests if r.lane is not None and self._grow(r)]
         # Growing one may have put another back into the queue.
         ready = [r for r in ready if r.lane is not None]
@@ -180,6 +211,7 @@ class Stepper:
         if not self._exact:
             # KV made while decoding serves the conversation's next turn.
             self._store(request, request.done)
+            self._save(request, request.done)
         self._drop(request)
         if not request.cancelled:
             request.on_event(
@@ -188,7 +220,8 @@ class Stepper:
 
     def _fail(self, request: Running, error: EngineError) -> None:
         self._drop(request)
-        request.on_event(Failed(error))
+        if not request.cancelled:
+            request.on_event(Failed(error))
 
     def _drop(self, request: Running) -> None:
         self.scheduler.remove(request)
@@ -196,7 +229,12 @@ class Stepper:
 
     def _release(self, request: Running) -> None:
         if request.lane is not None:
-            self._lanes.release(request.lane)
+            # In exact mode only what whole chunks made is what the cache holds.
+            same = request.done
+            if self._exact:
+                same = min(same, request.prompt) // self._cache.page * self._cache.page
+            self._lanes.release(request.lane, request.scope, request.key(same))
+            request.reached = max(request.reached, request.done)
             request.lane, request.done = None, 0
 
 

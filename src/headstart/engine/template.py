@@ -91,6 +91,8 @@ def _cut(chat: Chat, mark: Mark) -> tuple[Sequence[Mapping[str, Any]], Sequence[
         tools = chat.tools[: mark.part + 1]
         return [first, *chat.messages[1:]], tools
     last = dict(chat.messages[mark.message])
+    if mark.part < len(last["parts"]):
+        last.pop("tool_calls", None)  # They are rendered behind the parts.
     last["parts"] = last["parts"][: mark.part + 1]
     return [*chat.messages[: mark.message], last], chat.tools
 

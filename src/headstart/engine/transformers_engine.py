@@ -27,6 +27,7 @@ from headstart.engine.stepper import Stepper
 from headstart.engine.template import ChatTemplate
 from headstart.engine.text import TextStream
 from headstart.kv import KVCache
+from headstart.kv.tiered import TieredCache
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +36,29 @@ class TransformersEngine(Engine):
     """Serves one model from one thread; see ``headstart.engine.load``."""
 
     def __init__(
-        self, model: CausalModel, cache: KVCache, chunk: int, max_running: int, created: int
+        self,
+        model: CausalModel,
+        cache: KVCache,
+        chunk: int,
+        max_running: int,
+        created: int,
+        tiers: TieredCache | None = None,
     ) -> None:
-        """``chunk`` in tokens; at most ``max_running`` requests hold a lane at once."""
+        """``chunk`` in tokens; at most ``max_running`` requests hold a lane at once. With
+        ``tiers``, prefixes come up from them and go down to them; they are closed too."""
         layout = model.layout
-        context = min(model.context, cache.arena.capacity // layout.token_bytes)
+        context = min(model.context, cache.runnable_bytes // layout.token_bytes)
         self.info = ModelInfo(
             model.name, context, layout.token_bytes, model.dtype, str(model.device), created
         )
         self._model = model
         self._template = ChatTemplate(model.tokenizer, model.name)
         self._cache = cache
-        self._stepper = Stepper(model, cache, chunk, max_running, context)
+        self.tiers = tiers
+        self._stepper = Stepper(model, cache, chunk, max_running, context, tiers)
         self._wake = threading.Condition()
         self._inbox: list[Running] = []
+        self._fetching = 0
         self._closing = False
         self._deadline = float("inf")
         self._thread = threading.Thread(target=self._loop, name="headstart-engine", daemon=True)
@@ -64,9 +74,21 @@ class TransformersEngine(Engine):
         with self._wake:
             if self._closing:
                 raise EngineClosed("the server is shutting down")
+            if self.tiers is None:
+                self._inbox.append(request)
+                self._wake.notify()
+            else:
+                self._fetching += 1
+        if self.tiers is not None:
+            key = request.key(len(request.tokens) - 1)
+            self.tiers.fetch(key, request.scope, lambda: self._fetched(request))
+        return _Ticket(self, request)
+
+    def _fetched(self, request: Running) -> None:
+        with self._wake:
+            self._fetching -= 1
             self._inbox.append(request)
             self._wake.notify()
-        return _Ticket(self, request)
 
     def stats(self) -> CacheStats:
         """See ``Engine.stats``."""
@@ -80,7 +102,7 @@ class TransformersEngine(Engine):
             cache.leases_broken,
             steps.preempted,
             len(steps.scheduler.running),
-            len(steps.scheduler.waiting) + len(self._inbox),
+            len(steps.scheduler.waiting) + len(self._inbox) + self._fetching,
         )
 
     def close(self, grace: float = 0.0) -> None:
@@ -89,8 +111,9 @@ class TransformersEngine(Engine):
             self._closing = True
             self._deadline = min(self._deadline, time.monotonic() + grace)
             self._wake.notify()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        self._thread.join()
+        if self.tiers is not None:
+            self.tiers.close()
 
     def _request(self, generation: Generation, on_event: Callable[[Event], None]) -> Running:
         prompt, wanted = len(generation.prompt.tokens), generation.sampling.max_tokens
@@ -109,11 +132,12 @@ class TransformersEngine(Engine):
     def _loop(self) -> None:
         while True:
             with self._wake:
-                while not self._inbox and self._stepper.idle and not self._closing:
+                while not self._inbox and self._stepper.idle and not self._finished:
                     self._wake.wait()
                 arrived, self._inbox = self._inbox, []
                 late = time.monotonic() >= self._deadline
-                done = self._closing and not arrived and self._stepper.idle
+                busy = arrived or self._fetching or not self._stepper.idle
+                done = self._closing and not busy
             if done:
                 return
             self._stepper.add(arrived)
@@ -121,6 +145,11 @@ class TransformersEngine(Engine):
                 self._stepper.abort(EngineClosed("the server is shutting down"))
             else:
                 self._step()
+
+    @property
+    def _finished(self) -> bool:
+        """Closing, and nothing is on its way into the inbox."""
+        return self._closing and not self._fetching
 
     def _step(self) -> None:
         try:

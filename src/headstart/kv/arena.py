@@ -29,7 +29,7 @@ class Arena:
             -1, self.pages * page_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         )
         self._warm: list[int] = []
-        self._cold: list[int] = []
+        self._cold: dict[int, None] = {}
         self._untouched = 0
         self.used = 0
         self.reserved_bytes = 0
@@ -50,16 +50,18 @@ class Arena:
         return min(free // self.page_bytes, self.pages - self.used)
 
     def allocate(self, pages: int) -> list[int]:
-        """Hand out pages; MemoryError beyond ``available``."""
+        """Hand out pages, in ascending order; MemoryError beyond ``available``."""
         if pages > self.available():
             raise MemoryError(f"{pages} pages asked for, {self.available()} available")
         taken = _pop(self._warm, pages)
-        taken += _pop(self._cold, pages - len(taken))
+        while self._cold and len(taken) < pages:
+            taken.append(self._cold.popitem()[0])
         rest = pages - len(taken)
         taken += range(self._untouched, self._untouched + rest)
         self._untouched += rest
         self.used += pages
-        return taken
+        # Eviction gives tails back last page first; neighbours are copied in one go.
+        return sorted(taken)
 
     def free(self, pages: Iterable[int]) -> None:
         """Take pages back."""
@@ -67,9 +69,13 @@ class Arena:
         self._warm.extend(pages)
         self.used -= len(self._warm) - before
 
+    def missing(self, size: int) -> int:
+        """Bytes that pages in use and reservations must give up before ``reserve(size)``."""
+        return max(0, self.used_bytes + self.reserved_bytes + size - self.capacity)
+
     def reserve(self, size: int) -> bool:
         """Set bytes aside for running requests; False, and no change, if they don't fit."""
-        if self.used_bytes + self.reserved_bytes + size > self.capacity:
+        if self.missing(size):
             return False
         self.reserved_bytes += size
         over = self.resident_bytes - self.capacity
@@ -83,13 +89,25 @@ class Arena:
 
     def _cool(self, pages: int) -> None:
         victims = _pop(self._warm, pages)
+        self._cold.update(dict.fromkeys(victims))
         for start, stop in _runs(victims):
-            # Only whole pages of the operating system can be given back.
-            low = -(-start * self.page_bytes // _OS_PAGE) * _OS_PAGE
-            high = stop * self.page_bytes // _OS_PAGE * _OS_PAGE
+            low, high = self._with_cold_edges(start, stop)
             if high > low:
                 self.buffer.madvise(mmap.MADV_DONTNEED, low, high - low)
-        self._cold.extend(victims)
+
+    def _with_cold_edges(self, start: int, stop: int) -> tuple[int, int]:
+        """The bytes to give back for these pages. Only whole pages of the operating system
+        can be: one that reaches beyond ours goes with them if all of it is cold."""
+        size = self.page_bytes
+        low, high = start * size // _OS_PAGE * _OS_PAGE, -(-stop * size // _OS_PAGE) * _OS_PAGE
+        while start * size > low and start - 1 in self._cold:
+            start -= 1
+        while stop * size < high and stop in self._cold:
+            stop += 1
+        return (
+            low if start * size <= low else low + _OS_PAGE,
+            high if stop * size >= high else high - _OS_PAGE,
+        )
 
 
 def _pop(stack: list[int], count: int) -> list[int]:

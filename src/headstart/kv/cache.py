@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from headstart.kv.arena import Arena
 from headstart.kv.layout import KVLayout
-from headstart.prefix import PrefixIndex, RadixTree, Scope
+from headstart.prefix import PrefixIndex, RadixTree, Scope, whole_pages
 
 Rows = npt.NDArray[np.int64]
 LEASE_SHARE = 0.5
@@ -27,7 +28,7 @@ LEASE_SHARE = 0.5
 
 class Hit(NamedTuple):
     """The longest prefix held. ``rows[i]`` is the arena row of token i: row r starts at
-    byte ``r * layout.token_bytes``. Valid until the next ``store`` or ``reserve``."""
+    byte ``r * layout.token_bytes``. Valid until anything is stored, taken or reserved."""
 
     tokens: int
     rows: Rows
@@ -55,19 +56,27 @@ class KVCache:
         page: int = 1,
         tenants: int = 1,
         headroom: int = 0,
+        strict: bool = False,
         index: PrefixIndex | None = None,
     ) -> None:
         """``capacity`` in bytes, ``page`` in tokens.
 
         What is left of it beyond ``headroom`` bytes for running requests is split into
-        equal floors for ``tenants``. A tenant may borrow what others leave free; borrowers
-        are evicted from first. ValueError if the budget does not hold one page.
+        equal floors for ``tenants``. A tenant may borrow what others leave free, unless
+        ``strict``; borrowers are evicted from first. ValueError if the budget does not
+        hold one page.
         """
         self.layout = layout
         self.page = page
         self.arena = Arena(capacity, layout.token_bytes * page)
         self.index = index or RadixTree(page=page)
         self.floor_pages = (capacity - headroom) // self.arena.page_bytes // max(1, tenants)
+        others = self.floor_pages * (max(1, tenants) - 1)
+        self.runnable_bytes = capacity - others * self.arena.page_bytes
+        """What one request can get whatever the other tenants hold."""
+        rows = np.frombuffer(self.arena.buffer, np.uint8)
+        self._tokens = rows.reshape(self.arena.pages * page, layout.token_bytes)
+        self._strict = strict
         self._tenants: set[str] = set()
         self._evicted = 0
         self._leases_broken = 0
@@ -75,9 +84,8 @@ class KVCache:
 
     def lookup(self, key: bytes, scope: Scope, now: float) -> Hit:
         """Longest held prefix of a packed key (4 bytes a token); counts as a use."""
-        whole = len(key) - len(key) % (4 * self.page)
         with self._lock:
-            match = self.index.match(key[:whole], scope, now)
+            match = self.index.match(whole_pages(key, self.page), scope, now)
         return Hit(match.length, self._rows(match.slots))
 
     def store(
@@ -106,19 +114,103 @@ class KVCache:
                 slots = array("i", self.arena.allocate(pages))
                 end = present + pages * width
                 if slots:
-                    fill(present // 4, self._rows(slots))
-                    self.index.insert(key[:end], slots, scope, now, start=present // 4)
+                    self._put(key[:end], slots, scope, now, present // 4, fill)
             finally:
                 self.index.unlock(guard, now)
             return end // 4
 
-    def reserve(self, size: int, scope: Scope, now: float) -> bool:
-        """Set bytes aside for a running request, evicting for it; False if they can't be."""
+    def read(
+        self, key: bytes, scope: Scope, now: float, first: int, load: Callable[[Rows], None]
+    ) -> int:
+        """Have ``load`` copy what is held of tokens ``first ...`` from these rows, which
+        nobody can evict meanwhile; returns the tokens held. Counts as a use."""
         with self._lock:
-            if self.arena.reserve(size):
-                return True
-            short = self.arena.reserved_bytes + self.arena.used_bytes + size - self.arena.capacity
-            self._evict(-(-short // self.arena.page_bytes), scope.tenant, now)
+            hit = self.lookup(key, scope, now)
+            if hit.tokens <= first:
+                return hit.tokens
+            guard = self.index.lock(key[: hit.tokens * 4], scope)
+        try:
+            load(hit.rows[first:])
+        finally:
+            with self._lock:
+                self.index.unlock(guard, now)
+        return hit.tokens
+
+    def peek(self, key: bytes, scope: Scope) -> int:
+        """Tokens of a packed key that are held; counts as no use."""
+        with self._lock:
+            return self.index.peek(whole_pages(key, self.page), scope).length
+
+    def copy(self, key: bytes, scope: Scope, start: int, now: float) -> bytes | None:
+        """The KV of tokens ``start ...`` of a packed key of whole pages, token by token;
+        None unless all of it is held."""
+        with self._lock:
+            match = self.index.peek(key, scope)
+            if match.length * 4 < len(key):
+                return None
+            guard = self.index.lock(key, scope)
+        try:
+            return self._tokens[self._rows(match.slots)[start:]].tobytes()
+        finally:
+            with self._lock:
+                self.index.unlock(guard, now)
+
+    def take(self, tokens: int, scope: Scope, now: float) -> array[int] | None:
+        """Pages for ``tokens`` tokens to be filled and published, evicting for them; None
+        if there is no room."""
+        pages = tokens // self.page
+        with self._lock:
+            self._tenants.add(scope.tenant)
+            if self._make_room(pages, scope.tenant, now) < pages:
+                return None
+            return array("i", self.arena.allocate(pages))
+
+    def give_back(self, slots: array[int]) -> None:
+        """Return pages that were taken and not published."""
+        with self._lock:
+            self.arena.free(slots)
+
+    def buffers(self, slots: array[int], first: int, tokens: int) -> list[memoryview]:
+        """Writable bytes of ``tokens`` tokens from token ``first`` of taken pages on."""
+        size = self.layout.token_bytes
+        rows = self._rows(slots)[first : first + tokens]
+        cuts = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+        view = memoryview(self.arena.buffer)
+        starts = [int(rows[cut]) for cut in cuts[:-1]]
+        lengths = [b - a for a, b in pairwise(cuts)]
+        return [
+            view[row * size : (row + length) * size]
+            for row, length in zip(starts, lengths, strict=True)
+        ]
+
+    def publish(self, key: bytes, scope: Scope, slots: array[int], start: int, now: float) -> int:
+        """Let others see taken pages, which hold the KV of tokens ``start ...`` of ``key``.
+
+        Returns the tokens that were not held before: none if what lies before ``start`` is
+        gone by now. The pages belong to the cache either way.
+        """
+        with self._lock:
+            present = self.index.peek(key, scope).length
+            if present < start:
+                self.arena.free(slots)
+                return 0
+            self.index.insert(key, slots, scope, now, start=start)
+            self.arena.free(slots[: (present - start) // self.page])
+            return len(key) // 4 - present
+
+    def missing(self, size: int) -> int:
+        """Bytes that would have to be evicted before ``reserve(size)``."""
+        with self._lock:
+            return self.arena.missing(size)
+
+    def reserve(self, size: int, scope: Scope, now: float) -> bool:
+        """Set bytes aside for a running request, evicting for it; False, and nothing
+        evicted, if even that would not make room."""
+        with self._lock:
+            short = -(-self.arena.missing(size) // self.arena.page_bytes)
+            if short > self._reclaimable(scope.tenant):
+                return False
+            self._evict(short, scope.tenant, now)
             return self.arena.reserve(size)
 
     def release(self, size: int) -> None:
@@ -155,16 +247,52 @@ class KVCache:
                 self._leases_broken,
             )
 
+    def forget(self, tenant: str) -> None:
+        """Drop what a tenant holds, pinned and leased KV too."""
+        with self._lock:
+            self.arena.free(self.index.drop(tenant))
+
+    def _put(
+        self,
+        key: bytes,
+        slots: array[int],
+        scope: Scope,
+        now: float,
+        first: int,
+        fill: Callable[[int, Rows], None],
+    ) -> None:
+        try:
+            fill(first, self._rows(slots))
+            self.index.insert(key, slots, scope, now, start=first)
+        except BaseException:
+            self.arena.free(slots)
+            raise
+
     def _make_room(self, pages: int, tenant: str, now: float) -> int:
         """Evict until ``pages`` can be handed out; returns how many of them can."""
+        if self._strict:
+            own = self.index.size_info(tenant).pages
+            self._evict_from(tenant, own + pages - self.floor_pages, now, break_leases=True)
+            pages = min(pages, self.floor_pages - self.index.size_info(tenant).pages)
         short = pages - self.arena.available()
         if short > 0:
             self._evict(short, tenant, now)
         return min(pages, self.arena.available())
 
+    def _reclaimable(self, tenant: str) -> int:
+        """Most pages that ``_evict`` can give this tenant."""
+        own = self.index.size_info(tenant)
+        borrowed = 0
+        for other in self._tenants - {tenant}:
+            size = self.index.size_info(other)
+            borrowed += max(0, min(size.pages - self.floor_pages, size.evictable))
+        return own.pages - max(own.pinned, own.locked) + borrowed
+
     def _evict(self, pages: int, tenant: str, now: float) -> None:
         """Reclaim borrowed space first, then the tenant's own, then its own leases."""
         left = pages
+        if not left:
+            return
         for victim in self._borrowers():
             over = self.index.size_info(victim).pages - self.floor_pages
             left -= self._evict_from(victim, min(left, over), now)

@@ -23,11 +23,13 @@ class Scope(NamedTuple):
     ``Scope("acme")`` is acme's own tree. ``Scope("acme", shared="ops")`` first walks what
     the operator wrote under ``Scope("ops")`` and continues in acme's own nodes below it.
     Two tenants never share a node, whatever their keys; only ``Scope("ops")`` writes
-    shared nodes.
+    shared nodes. A ``salt`` narrows the tenant's own part further: two salts share no node,
+    and are still one tenant to counts, eviction and ``drop``.
     """
 
     tenant: str
     shared: str | None = None
+    salt: str = ""
 
 
 class Match(NamedTuple):
@@ -72,6 +74,7 @@ class Entry(NamedTuple):
     """One stored prefix, for listings: a node's path from its root."""
 
     scope: str
+    salt: str
     key: bytes
     pages: int
     hits: int

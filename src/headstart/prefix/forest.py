@@ -33,7 +33,7 @@ class Forest:
         """The longest stored prefix; of equal ones that with most of it shared."""
         if scope.shared is not None:
             return max(self.candidates(key, scope), key=reach)
-        root = self.trees.get(scope.tenant, self.void).root
+        root = self._root(self.trees.get(scope.tenant), scope.salt)
         return descend(root, root.children, key, 0, self.size)
 
     def candidates(self, key: bytes, scope: Scope) -> Iterable[Place]:
@@ -41,9 +41,12 @@ class Forest:
         own = self.trees.get(scope.tenant)
         shared = self.trees.get(scope.shared) if scope.shared is not None else None
         if shared is None or shared is own:
-            root = (own or self.void).root
+            root = self._root(own, scope.salt)
             return (descend(root, root.children, key, 0, self.size),)
         return walk_candidates(key, scope, own, shared, self.size)
+
+    def _root(self, tree: ScopeTree | None, salt: str) -> Node:
+        return tree.roots.get(salt, self.void.root) if tree is not None else self.void.root
 
     def front_of(self, scope: str | None) -> Callable[[], Node | None]:
         """What names the least valuable leaf of one scope, or of all."""
@@ -84,16 +87,16 @@ class Forest:
             counts.nodes += 1
         return upper
 
-    def attach(self, parent: Node, key: bytes, slots: array[int], tenant: str, now: float) -> Node:
-        """Hang a new leaf of this tenant below ``parent``, which may be a shared node."""
-        tree = self.open(tenant)
+    def attach(self, parent: Node, key: bytes, slots: array[int], scope: Scope, now: float) -> Node:
+        """Hang a new leaf of this scope below ``parent``, which may be a shared node."""
+        tree = self.open(scope.tenant)
         if parent.parent is None:
-            parent = tree.root
+            parent = tree.open_root(scope.salt)
         elif parent.is_leaf:
             parent.tree.policy.remove(parent)
             for counts in (parent.tree.counts, self.total):
                 counts.leaves -= 1
-        node = Node(tree, parent, key, slots)
+        node = Node(tree, parent, key, slots, scope.salt)
         node.created = node.last_access = now
         node.birth = node.tick = self._tick + 1
         _siblings(node)[key[: self.size]] = node
@@ -133,7 +136,7 @@ class Forest:
         if parent.tree is not tree:
             del tree.branches[node]
             if not siblings and parent.foreign is not None:
-                del parent.foreign[tree.name]
+                del parent.foreign[tree.name, node.salt]
         self._bare(parent)
         if parent.tree is not tree:
             self.unhold(parent, BRANCH)
@@ -141,7 +144,10 @@ class Forest:
 
     def _bare(self, parent: Node) -> None:
         """A node lost a child: it may be a leaf now."""
-        if parent.parent is None or not parent.is_leaf:
+        if parent.parent is None:
+            parent.tree.close_root(parent)
+            return
+        if not parent.is_leaf:
             return
         for counts in (parent.tree.counts, self.total):
             counts.leaves += 1
@@ -203,4 +209,4 @@ def _siblings(node: Node) -> dict[bytes, Node]:
         return parent.children
     if parent.foreign is None:
         parent.foreign = {}
-    return parent.foreign.setdefault(node.tree.name, {})
+    return parent.foreign.setdefault((node.tree.name, node.salt), {})

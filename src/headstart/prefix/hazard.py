@@ -60,7 +60,9 @@ class Hazards:
             curve.ends = [x * factor for x in curve.ends]
             curve.censored = [x * factor for x in curve.censored]
 
-    def values(self, still_open: Iterable[tuple[Hashable, float, float]]) -> dict[Hashable, list[float]]:
+    def values(
+        self, still_open: Iterable[tuple[Hashable, float, float]]
+    ) -> dict[Hashable, list[float]]:
         opened: dict[Hashable, list[float]] = {}
         for kind, age, weight in still_open:
             row = opened.get(kind)
@@ -88,9 +90,7 @@ class Hazards:
         table: dict[Hashable, list[float]] = {None: index(pooled)}
         k = self.prior
         for kind, (ends, risk) in rows.items():
-            table[kind] = index(
-                [(e + k * p) / (r + k) for e, r, p in zip(ends, risk, pooled)]
-            )
+            table[kind] = index([(e + k * p) / (r + k) for e, r, p in zip(ends, risk, pooled)])
         return table
 
 

@@ -62,12 +62,14 @@ def _check_place(node: Node, tree: ScopeTree, size: int) -> None:
     for first, child in node.children.items():
         assert child.key[:size] == first, "a child is filed under another page"
         assert child.parent is node, "a child points to another parent"
-    for name, heads in (node.foreign or {}).items():
+    assert node.salt == parent.salt or parent.tree is not tree, "a node changed its salt"
+    for (name, salt), heads in (node.foreign or {}).items():
         assert heads, "an empty set of branches was kept"
         for first, head in heads.items():
             assert head.key[:size] == first, "a branch is filed under another page"
             assert head.parent is node, "a branch points to another parent"
             assert head.tree.name == name != tree.name, "a branch is filed under another scope"
+            assert head.salt == salt, "a branch is filed under another salt"
             assert head in head.tree.branches, "a branch is not on its scope's list"
 
 

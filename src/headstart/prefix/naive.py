@@ -27,6 +27,7 @@ class PageId(NamedTuple):
     shared: str | None
     branch: int
     key: bytes
+    salt: str = ""
 
 
 class Page:
@@ -194,6 +195,7 @@ class NaiveIndex(PrefixIndex):
                 continue
             yield Entry(
                 scope=page.owner,
+                salt=page.salt,
                 key=page.key,
                 pages=len(page.key) // self._size,
                 hits=entry.hits,
@@ -217,10 +219,12 @@ class NaiveIndex(PrefixIndex):
         if len(key) % self._size:
             raise ValueError(f"{len(key)} bytes are not whole pages of {self._size}")
 
-    def _walk(self, key: bytes, owner: str, shared: str | None, branch: int) -> list[PageId]:
+    def _walk(
+        self, key: bytes, owner: str, shared: str | None, branch: int, salt: str = ""
+    ) -> list[PageId]:
         path: list[PageId] = []
         for end in range(branch + self._size, len(key) + 1, self._size):
-            page = PageId(owner, shared, branch, key[:end])
+            page = PageId(owner, shared, branch, key[:end], salt)
             if page not in self._pages:
                 break
             path.append(page)
@@ -233,9 +237,9 @@ class NaiveIndex(PrefixIndex):
             yield common
             for pages in range(len(common), 0, -1):
                 branch = pages * self._size
-                own = self._walk(key, scope.tenant, scope.shared, branch)
+                own = self._walk(key, scope.tenant, scope.shared, branch, scope.salt)
                 yield common[:pages] + own
-        yield self._walk(key, scope.tenant, None, 0)
+        yield self._walk(key, scope.tenant, None, 0, scope.salt)
 
     def _find(self, key: bytes, scope: Scope) -> list[PageId]:
         self._check(key)
@@ -248,10 +252,10 @@ class NaiveIndex(PrefixIndex):
         """The next page of a path, which may leave the shared pages here."""
         last = path[-1] if path else None
         if last is None:
-            return PageId(scope.tenant, None, 0, key)
+            return PageId(scope.tenant, None, 0, key, scope.salt)
         if last.owner == scope.tenant:
             return last._replace(key=key)
-        return PageId(scope.tenant, last.owner, len(last.key), key)
+        return PageId(scope.tenant, last.owner, len(last.key), key, scope.salt)
 
     def _parent(self, page: PageId) -> PageId | None:
         above = page.key[: -self._size]

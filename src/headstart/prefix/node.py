@@ -37,18 +37,28 @@ class Node:
         "leases",
         "parent",
         "pins",
+        "salt",
         "slots",
         "tick",
         "tree",
     )
 
-    def __init__(self, tree: ScopeTree, parent: Node | None, key: bytes, slots: array[int]) -> None:
+    def __init__(
+        self,
+        tree: ScopeTree,
+        parent: Node | None,
+        key: bytes,
+        slots: array[int],
+        salt: str = "",
+    ) -> None:
         self.tree = tree
+        self.salt = salt
         self.parent = parent
         self.key = key
         self.slots = slots
         self.children: dict[bytes, Node] = {}
-        self.foreign: dict[str, dict[bytes, Node]] | None = None
+        self.foreign: dict[tuple[str, str], dict[bytes, Node]] | None = None
+        """Other tenants' branches, by tenant and salt."""
         self.holds = [0, 0, 0, 0]
         self.leases: dict[str, Lease] | None = None
         self.pins: set[str] | None = None
@@ -91,7 +101,9 @@ class Node:
         (locks, pins, leases, the eviction order) still does. The upper part has the same
         history, and everything that holds this node holds it too.
         """
-        upper = Node(self.tree, self.parent, self.key[:at], self.slots[: at // page_bytes])
+        upper = Node(
+            self.tree, self.parent, self.key[:at], self.slots[: at // page_bytes], self.salt
+        )
         upper.holds = self.holds.copy()
         upper.hits, upper.tick, upper.birth = self.hits, self.tick, self.birth
         upper.created, upper.last_access = self.created, self.last_access

@@ -36,7 +36,7 @@ class Counts:
 
 
 class ScopeTree:
-    """One scope's nodes: the tree at ``root`` and the ``branches`` below shared nodes."""
+    """One tenant's nodes: a tree for each salt and the ``branches`` below shared nodes."""
 
     __slots__ = (
         "branches",
@@ -47,13 +47,14 @@ class ScopeTree:
         "offered",
         "pins_given",
         "policy",
-        "root",
+        "roots",
     )
 
     def __init__(self, name: str, policy: Policy) -> None:
         self.name = name
         self.policy = policy
-        self.root = Node(self, None, b"", array("i"))
+        self.roots = {"": Node(self, None, b"", array("i"))}
+        """By salt; a salt's root goes with its last node."""
         self.branches: dict[Node, None] = {}
         self.counts = Counts()
         self.leases = LeaseHeap()
@@ -68,12 +69,34 @@ class ScopeTree:
     def is_idle(self) -> bool:
         """Nothing is stored and nothing held by this tenant."""
         return not (
-            self.root.children or self.branches or self.pins_given or len(self.leases_given)
+            len(self.roots) > 1
+            or self.root.children
+            or self.branches
+            or self.pins_given
+            or len(self.leases_given)
         )
+
+    @property
+    def root(self) -> Node:
+        """The root of the tenant's tree without a salt."""
+        return self.roots[""]
+
+    def open_root(self, salt: str) -> Node:
+        """A salt's root, made if there is none."""
+        root = self.roots.get(salt)
+        if root is None:
+            root = self.roots[salt] = Node(self, None, b"", array("i"), salt)
+        return root
+
+    def close_root(self, root: Node) -> None:
+        """Forget a salt that has no node left."""
+        if root.salt and not root.children:
+            self.roots.pop(root.salt, None)
 
     def heads(self) -> list[Node]:
         """The topmost nodes of this scope."""
-        return [*self.root.children.values(), *self.branches]
+        own = [node for root in self.roots.values() for node in root.children.values()]
+        return [*own, *self.branches]
 
     def walk(self) -> Iterator[Node]:
         """Every node of this scope, parents before children."""

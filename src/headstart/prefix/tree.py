@@ -83,7 +83,7 @@ class RadixTree(PrefixIndex):
         node = self._forest.end_of(place)
         if present < len(key):
             fresh = slots[present // self._size - start // self.page :]
-            node = self._forest.attach(node, key[present:], fresh, scope.tenant, now)
+            node = self._forest.attach(node, key[present:], fresh, scope, now)
         self._forest.use(node.path(), now, hit=0)
         return Inserted(present // self.width, len(key) // self.width)
 
@@ -182,6 +182,7 @@ class RadixTree(PrefixIndex):
             key = b"".join(step.key for step in reversed(node.path()))
             yield Entry(
                 scope=node.tree.name,
+                salt=node.salt,
                 key=key,
                 pages=len(key) // self._size,
                 hits=node.hits,

@@ -49,10 +49,11 @@ def candidates(
     if part:
         node = node.parent
     while node is not None:
-        heads = node.foreign.get(scope.tenant) if node.foreign else None
+        heads = node.foreign.get((scope.tenant, scope.salt)) if node.foreign else None
         if heads:
             yield descend(node, heads, key, at, size)
         at -= len(node.key)
         node = node.parent
-    if own is not None:
-        yield descend(own.root, own.root.children, key, 0, size)
+    root = own.roots.get(scope.salt) if own is not None else None
+    if root is not None:
+        yield descend(root, root.children, key, 0, size)

@@ -63,14 +63,15 @@ class Numbering:
         """What the first blocks of a scope hang below; a negative number."""
         return self._roots.setdefault(scope, -1 - len(self._roots))
 
-    def path(self, blocks: Sequence[Hashable], root: int, known: int = 0,
-             last: array[int] | None = None) -> array[int]:
+    def path(
+        self, blocks: Sequence[Hashable], root: int, known: int = 0, last: array[int] | None = None
+    ) -> array[int]:
         """The numbers of a prompt's blocks; the first ``known`` of them are those of
         ``last``, an earlier path below the same root."""
         numbers = self._numbers
         path = last[:known] if last is not None else array("i")
         parent = path[-1] if path else root
-        for block in blocks[len(path):]:
+        for block in blocks[len(path) :]:
             parent = numbers.setdefault((parent, block), len(numbers))
             path.append(parent)
         return path

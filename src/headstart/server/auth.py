@@ -46,12 +46,8 @@ def credential_of(headers: Mapping[str, str]) -> str | None:
 
 
 def scope_of(tenant: str, salt: str | None) -> Scope:
-    """The cache scope of a tenant, narrowed by a ``cache_salt``.
-
-    Injective: tenant names hold no NUL, so what precedes the first NUL is the tenant and
-    what follows it is the salt.
-    """
-    return Scope(tenant if salt is None else f"{tenant}\0{salt}")
+    """The cache scope of a tenant, narrowed by a ``cache_salt``."""
+    return Scope(tenant, salt=salt or "")
 
 
 def _digest(key: str) -> bytes:

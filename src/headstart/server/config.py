@@ -49,6 +49,17 @@ class Settings(BaseSettings):
     """0 takes any free port."""
     cache_memory: ByteSize = ByteSize(2 * GiB)
     """Bytes for all KV, running and cached."""
+    cache_disk: str | None = None
+    """``PATH:SIZE`` of a disk tier below memory."""
+    cache_remote: Annotated[list[str], NoDecode] = []
+    """URLs of remote tiers, ``s3://...`` or ``valkey://...``, fastest first."""
+    cache_master_key: str | None = None
+    """``file:PATH`` or ``env:NAME`` of the key that seals pages at rest."""
+    cache_previous_key: str | None = None
+    """The master key to rotate away from, named likewise."""
+    eviction: Literal["lru", "lfu", "fifo", "learned"] = "lru"
+    strict_quota: bool = False
+    """True: a tenant never holds more memory than its floor."""
     exact: bool | None = None
     """True: a hit equals a miss bit for bit. None: the engine's default."""
     device: str = "auto"
@@ -71,7 +82,7 @@ class Settings(BaseSettings):
     """Seconds of silence after which a waiting stream gets a sign of life."""
     log_format: Literal["auto", "json", "text"] = "auto"
 
-    @field_validator("served_model_name", mode="before")
+    @field_validator("served_model_name", "cache_remote", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         """A comma-separated string, as an environment variable gives it, is a list."""

@@ -1,0 +1,16 @@
+"""Eviction policies by the names that options and reports use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from headstart.prefix.policies import FIFO, LFU, LRU, Policy
+
+POLICIES: dict[str, Callable[[], Policy]] = {"lru": LRU, "lfu": LFU, "fifo": FIFO}
+
+
+def policy_named(name: str) -> Callable[[], Policy]:
+    """ValueError for a name that no policy has."""
+    if name not in POLICIES:
+        raise ValueError(f"no eviction policy {name!r} (known: {', '.join(POLICIES)})")
+    return POLICIES[name]
