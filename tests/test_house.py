@@ -41,7 +41,6 @@ IMPURE_MODULES = {
     "io",
     "logging",
     "msgspec",
-    "numpy",
     "os",
     "pathlib",
     "pydantic",

@@ -41,7 +41,7 @@ class Process:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for the end: status, the rest of stdout, stderr."""
-        out, err = self.popen.communicate(timeout=60)
+        out, err = self.popen.communicate(timeout=200)
         return self.popen.returncode, out, err
 
 

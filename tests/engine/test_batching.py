@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import itertools
+import time
+from itertools import groupby, pairwise
+from types import SimpleNamespace
 
+import pytest
+
+from headstart.engine import stepper
 from tests.engine.conftest import RigMaker
 from tests.engine.rig import some_tokens
 
@@ -44,6 +50,24 @@ def test_a_long_prefill_stalls_streams_for_one_chunk_at_most(make_rig: RigMaker)
     assert sum(not decoding for decoding, _ in runs) == 21
     assert all(len(c.tokens) <= CHUNK for c in rig.spy.calls)
     assert not any(stream.over for stream in streams)
+
+
+def test_streams_get_their_turn_even_if_their_time_is_up(
+    make_rig: RigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a chunk and the next look at the clock anything may take long."""
+    rig = make_rig(chunk=CHUNK)
+    stream = rig.add(some_tokens(1, 10), max_tokens=200)
+    rig.until(lambda: stream.started)
+    rig.spy.calls.clear()
+    clock = itertools.count(int(time.monotonic()) + 1_000)
+    late = SimpleNamespace(monotonic=clock.__next__, time=time.time)
+    monkeypatch.setattr(stepper, "time", late)
+    long = rig.add(some_tokens(2, 10 * CHUNK), max_tokens=1)
+    rig.until(lambda: long.over)
+    order = [call.decoding for call in rig.spy.calls]
+    assert (False, False) not in pairwise(order)
+    assert order.count(False) == 10
 
 
 def test_the_prefill_goes_on_while_others_decode(make_rig: RigMaker) -> None:

@@ -177,7 +177,7 @@ def test_closing_without_grace_fails_what_runs(open_engine: EngineMaker) -> None
         time.sleep(0.001)
     engine.close()
     assert isinstance(reply.error, EngineClosed)
-    assert not engine._thread.is_alive()  # type: ignore[attr-defined]
+    assert not engine._thread.is_alive  # type: ignore[attr-defined]
 
 
 def test_closing_with_grace_lets_it_finish(open_engine: EngineMaker) -> None:

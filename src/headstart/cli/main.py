@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart import __version__
+from headstart.cli.cache import cache
 from headstart.cli.demo import demo
 from headstart.cli.serve import serve
 
@@ -40,6 +41,7 @@ def _root(
 
 app.command()(serve)
 app.command()(demo)
+app.add_typer(cache, name="cache")
 
 
 def main() -> None:

@@ -74,6 +74,14 @@ def serve(
         list[str] | None,
         typer.Option(metavar="NAME", help="Another name of the model; may be repeated."),
     ] = None,
+    admin_key: Annotated[
+        str | None,
+        typer.Option(help="Opens the admin API, which `headstart cache` talks to."),
+    ] = None,
+    warm: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Prompts to prefill at start, one JSON object a line."),
+    ] = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Bind other addresses than loopback keyless."),
@@ -119,6 +127,8 @@ def serve(
         "threads": threads,
         "api_keys": api_key,
         "served_model_name": served_model_name,
+        "admin_key": admin_key,
+        "warm": warm,
         "insecure_no_auth": insecure_no_auth,
         "max_body": max_body,
         "grace": grace,
@@ -129,10 +139,14 @@ def serve(
     from headstart.cli.startup import banner, serving
     from headstart.server import load_settings, serve_until_signal
     from headstart.server.logs import configure
+    from headstart.server.warm import read_prompts, warm_in_background
 
     with one_line():
         settings = load_settings(overrides, config)
         configure(settings.log_format)
+        prompts = read_prompts(settings.warm) if settings.warm else []
         with serving(settings, progress) as (engine, server):
             typer.echo(banner(engine, server, settings))
+            if prompts:
+                warm_in_background(engine, settings, prompts)
             serve_until_signal(server, engine, settings.grace)

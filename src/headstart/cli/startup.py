@@ -89,11 +89,12 @@ def banner(engine: Engine, server: EmbeddedServer, settings: Settings) -> str:
     cache = settings.cache_memory.human_readable()
     tokens = int(settings.cache_memory) // info.kv_bytes_per_token
     tenants = ", ".join(settings.api_keys) or "one, any key is accepted"
+    exact = ", exact" if settings.exact else ""
     return "\n".join(
         (
             f"Headstart serves {info.id} ({info.dtype} on {info.device},"
             f" context {info.context:,}) at {server.url}",
-            f"  cache    {cache} of KV, about {tokens:,} tokens",
+            f"  cache    {cache} of KV, about {tokens:,} tokens{exact}",
             f"  tenants  {tenants}",
             "  try it   " + curl_line(info.id, server.url, with_key=bool(settings.api_keys)),
         )

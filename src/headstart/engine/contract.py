@@ -11,9 +11,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from headstart.prefix import Scope
+
+if TYPE_CHECKING:
+    from headstart.kv.admin import CacheAdmin
 
 FinishReason = Literal["stop", "stop_sequence", "length"]
 
@@ -178,6 +181,8 @@ class Engine(ABC):
     """A model that reuses KV. Every method may be called from any thread."""
 
     info: ModelInfo
+    admin: CacheAdmin | None = None
+    """What an operator may do to its cache; None for an engine without a cache of its own."""
 
     @abstractmethod
     def encode(self, chat: Chat) -> Encoded:

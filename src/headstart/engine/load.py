@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headstart.engine.contract import Engine, EngineError
 
 if TYPE_CHECKING:
     from headstart.engine.model import CausalModel
-    from headstart.kv import KVCache
+    from headstart.kv import KVCache, KVLayout
     from headstart.kv.tiered import TieredCache
 
 BUILTIN = ("smollm2-135m-instruct", "smollm2-135m")
@@ -67,49 +67,81 @@ def load(
         raise EngineError(
             f"serving a model needs {error.name}: pip install 'headstart[local]'"
         ) from error
-    from headstart.engine import builtin
-    from headstart.engine.model import CausalModel
+    from headstart.engine.thread import ModelThread
     from headstart.engine.transformers_engine import TransformersEngine
-    from headstart.kv import KVCache
-    from headstart.prefix import RadixTree
-    from headstart.prefix.named import policy_named
 
     quiet: Any = transformers.logging
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
     if threads:
         torch.set_num_threads(threads)
+    memory = _Memory(cache_memory, chunk if exact else 1, tenants, strict_quota, eviction)
+    thread = ModelThread()
+
+    def build() -> TransformersEngine:
+        loaded, folder = _load_model(model, device, dtype, progress)
+        cache = memory.cache(loaded.layout, loaded.context, chunk)
+        below = None
+        if tiers:
+            progress("opening the tiers below memory")
+            below = _open_tiers(tiers, loaded, folder, cache, tenants, strict_quota)
+        return TransformersEngine(
+            loaded, cache, chunk, max_running, int(time.time()), thread, below
+        )
+
+    try:
+        return thread.submit(build).result()
+    except BaseException:
+        thread.end()
+        raise
+
+
+def _load_model(
+    model: str | None, device: str, dtype: str | None, progress: Callable[[str], None]
+) -> tuple[CausalModel, Path]:
+    from headstart.engine import builtin
+    from headstart.engine.model import CausalModel
+
     named = model is None or model.lower() in BUILTIN
     folder = str(builtin.ensure(progress)) if named else str(model)
     progress(f"loading {builtin.NAME if named else folder}")
     loaded = CausalModel(folder, _device(device), dtype)
     if named:
         loaded.name = builtin.NAME
-    token = loaded.layout.token_bytes
-    page = chunk if exact else 1
-    if cache_memory < 2 * chunk * token:
-        raise EngineError(
-            f"too little cache memory: {cache_memory} bytes hold {cache_memory // token} tokens "
-            f"of KV ({token} bytes each); at least {2 * chunk * token} bytes are needed"
-        )
-    headroom = min(loaded.context * token, cache_memory // 2)
-    try:
-        cache = KVCache(
-            loaded.layout,
-            cache_memory,
-            page,
-            tenants,
-            headroom=headroom,
-            strict=strict_quota,
-            index=RadixTree(page=page, policy=policy_named(eviction)),
-        )
-    except (OSError, OverflowError) as error:
-        raise EngineError(f"cannot set {cache_memory} bytes aside for KV: {error}") from error
-    below = None
-    if tiers:
-        progress("opening the tiers below memory")
-        below = _open_tiers(tiers, loaded, Path(folder), cache, tenants, strict_quota)
-    return TransformersEngine(loaded, cache, chunk, max_running, int(time.time()), below)
+    return loaded, Path(folder)
+
+
+class _Memory(NamedTuple):
+    size: int
+    page: int
+    tenants: int
+    strict: bool
+    eviction: str
+
+    def cache(self, layout: KVLayout, context: int, chunk: int) -> KVCache:
+        """EngineError if the budget is too small for work, or for this machine."""
+        from headstart.kv import KVCache
+        from headstart.prefix import RadixTree
+        from headstart.prefix.named import policy_named
+
+        token = layout.token_bytes
+        if self.size < 2 * chunk * token:
+            raise EngineError(
+                f"too little cache memory: {self.size} bytes hold {self.size // token} tokens "
+                f"of KV ({token} bytes each); at least {2 * chunk * token} bytes are needed"
+            )
+        try:
+            return KVCache(
+                layout,
+                self.size,
+                self.page,
+                self.tenants,
+                headroom=min(context * token, self.size // 2),
+                strict=self.strict,
+                index=RadixTree(page=self.page, policy=policy_named(self.eviction)),
+            )
+        except (OSError, OverflowError) as error:
+            raise EngineError(f"cannot set {self.size} bytes aside for KV: {error}") from error
 
 
 def _open_tiers(

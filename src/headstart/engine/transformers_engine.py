@@ -26,7 +26,9 @@ from headstart.engine.sampler import Sampler
 from headstart.engine.stepper import Stepper
 from headstart.engine.template import ChatTemplate
 from headstart.engine.text import TextStream
+from headstart.engine.thread import ModelThread
 from headstart.kv import KVCache
+from headstart.kv.admin import CacheAdmin
 from headstart.kv.tiered import TieredCache
 
 logger = logging.getLogger(__name__)
@@ -42,10 +44,12 @@ class TransformersEngine(Engine):
         chunk: int,
         max_running: int,
         created: int,
+        thread: ModelThread,
         tiers: TieredCache | None = None,
     ) -> None:
         """``chunk`` in tokens; at most ``max_running`` requests hold a lane at once. With
-        ``tiers``, prefixes come up from them and go down to them; they are closed too."""
+        ``tiers``, prefixes come up from them and go down to them. Thread and tiers are
+        the engine's own from now on: ``close`` ends them."""
         layout = model.layout
         context = min(model.context, cache.runnable_bytes // layout.token_bytes)
         self.info = ModelInfo(
@@ -55,14 +59,15 @@ class TransformersEngine(Engine):
         self._template = ChatTemplate(model.tokenizer, model.name)
         self._cache = cache
         self.tiers = tiers
+        self.admin = CacheAdmin(cache, tiers, model.name, context)
         self._stepper = Stepper(model, cache, chunk, max_running, context, tiers)
         self._wake = threading.Condition()
         self._inbox: list[Running] = []
         self._fetching = 0
         self._closing = False
         self._deadline = float("inf")
-        self._thread = threading.Thread(target=self._loop, name="headstart-engine", daemon=True)
-        self._thread.start()
+        self._thread = thread
+        thread.submit(self._loop)
 
     def encode(self, chat: Chat) -> Encoded:
         """See ``Engine.encode``."""
@@ -111,7 +116,7 @@ class TransformersEngine(Engine):
             self._closing = True
             self._deadline = min(self._deadline, time.monotonic() + grace)
             self._wake.notify()
-        self._thread.join()
+        self._thread.end()
         if self.tiers is not None:
             self.tiers.close()
 

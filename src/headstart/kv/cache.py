@@ -19,11 +19,15 @@ import numpy.typing as npt
 
 from headstart.kv.arena import Arena
 from headstart.kv.layout import KVLayout
-from headstart.prefix import PrefixIndex, RadixTree, Scope, whole_pages
+from headstart.kv.tiers.contract import PinBudgetExceeded
+from headstart.prefix import Entry, PrefixIndex, RadixTree, Scope, whole_pages
 
 Rows = npt.NDArray[np.int64]
 LEASE_SHARE = 0.5
 """Most of a tenant's share of the cache that its leases may hold."""
+
+PIN_SHARE = 0.5
+"""Most of the whole cache that pins may hold."""
 
 
 class Hit(NamedTuple):
@@ -251,6 +255,59 @@ class KVCache:
         """Drop what a tenant holds, pinned and leased KV too."""
         with self._lock:
             self.arena.free(self.index.drop(tenant))
+
+    def entries(self, tenant: str | None = None) -> list[Entry]:
+        """Every prefix held, of all tenants or of one; see ``PrefixIndex.entries``."""
+        with self._lock:
+            return list(self.index.entries(tenant))
+
+    def pin(self, key: bytes, scope: Scope, longest: int = 0) -> int:
+        """Keep a held prefix (whole pages of it) until ``unpin``; returns its tokens.
+
+        Nothing pinned can make way for a running request, so pins may hold half of the
+        cache at most, and never what a request of ``longest`` bytes could need:
+        PinBudgetExceeded, and nothing changes.
+        """
+        whole = whole_pages(key, self.page)
+        with self._lock:
+            held = self.index.peek(whole, scope).length * 4
+            before = self.index.size_info().pinned
+            self.index.pin(whole[:held], scope)
+            pages = self.index.size_info().pinned
+            size, over = self.arena.page_bytes, self._pins_over(longest)
+            if pages > before and over > 0:
+                self.index.unpin(whole[:held], scope, 0.0)
+                raise PinBudgetExceeded(pages * size, max(0, pages - over) * size)
+            return held // 4
+
+    def unpin(self, key: bytes, scope: Scope, now: float) -> bool:
+        """Undo ``pin`` of exactly this prefix; False if it was not pinned."""
+        with self._lock:
+            return self.index.unpin(key, scope, now)
+
+    def remove(self, key: bytes, scope: Scope) -> int:
+        """Drop one prefix, what continues it, and what of it nothing else needs, pinned and
+        leased KV too; returns the tokens dropped."""
+        with self._lock:
+            slots = self.index.remove(key, scope)
+            self.arena.free(slots)
+            return len(slots) * self.page
+
+    def pinned_bytes(self) -> int:
+        """Bytes that nothing can evict until they are unpinned."""
+        with self._lock:
+            return self.index.size_info().pinned * self.arena.page_bytes
+
+    def _pins_over(self, longest: int) -> int:
+        """Pages pinned beyond the budget; what is pinned within a tenant's own floor takes
+        room from nobody else, what is beyond it from everybody."""
+        pins = [self.index.size_info(tenant).pinned for tenant in self._tenants]
+        lent = sum(max(0, pages - self.floor_pages) for pages in pins)
+        own = max((min(pages, self.floor_pages) for pages in pins), default=0)
+        size = self.arena.page_bytes
+        spare = max(0, self.runnable_bytes - longest) // size
+        half = int(self.arena.capacity * PIN_SHARE) // size
+        return max(sum(pins) - half, lent + own - spare)
 
     def _put(
         self,

@@ -85,8 +85,8 @@ class Fetcher:
             size = tier.read(key, [head, *target], check)
         else:
             whole = tier.get(key)
-            size = 0 if whole is None else scatter(whole, [head, *target], check)
-        if size == 0:
+            size = None if whole is None else scatter(whole, [head, *target], check)
+        if size is None:
             return False
         try:
             if size != self._codec.object_bytes:

@@ -193,13 +193,6 @@ class Keyring:
         for name, damage in damaged.items():
             if name not in self._best:
                 raise damage
-        if self.master is None:
-            self._require_plain()
-
-    def _require_plain(self) -> None:
-        for best in self._best.values():
-            if best.master:
-                raise WrongMasterKey("this store is sealed: its master key is needed")
 
     def _adopt_master(self, master: MasterKey) -> None:
         for best in list(self._best.values()):

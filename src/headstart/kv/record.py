@@ -83,10 +83,12 @@ class Record:
         secret = bytes.fromhex(self.blob)
         if self.master:
             master = masters.get(self.master)
+            if not masters:
+                raise WrongMasterKey("this store is sealed: its master key is needed")
             if master is None:
                 raise WrongMasterKey(
                     f"the keys of tenant {self.tenant!r} are wrapped by master key "
-                    f"{self.master}; given: {', '.join(masters) or 'none'}"
+                    f"{self.master}; given: {', '.join(masters)}"
                 )
             try:
                 secret = master.unwrap(secret, self._context())

@@ -46,7 +46,7 @@ class TieredCache:
         self.store = store
         self._page_tokens = page_tokens
         self._pool = ThreadPoolExecutor(FETCHERS, "headstart-fetch")
-        self._saves: queue.SimpleQueue[_Save | None] = queue.SimpleQueue()
+        self._saves: queue.SimpleQueue[_Save | threading.Event | None] = queue.SimpleQueue()
         self._fetching: dict[str, threading.Event] = {}
         self._guard = threading.Lock()
         self.fetched_tokens = 0
@@ -71,10 +71,10 @@ class TieredCache:
     def flush(self, timeout: float) -> bool:
         """Wait until everything saved so far is written; False if that took too long."""
         deadline = time.monotonic() + timeout
-        while not self._saves.empty():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
+        reached = threading.Event()
+        self._saves.put(reached)
+        if not reached.wait(timeout):
+            return False
         return self.store.flush(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
@@ -125,10 +125,18 @@ class TieredCache:
             return 0
         with _ArenaSink(self.cache, key, scope, self._page_tokens, self.group) as sink:
             self.store.load(located, sink)
+        scopes = {key.scope for key in located.keys}
+        if sink.tokens and not all(map(self.store.keyring.holder, scopes)):
+            # Forgotten while its pages were on their way: after the drop that went with it.
+            self.cache.forget(scope.tenant)
+            return 0
         return sink.tokens
 
     def _save_all(self) -> None:
         while (item := self._saves.get()) is not None:
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
             try:
                 self._save(item)
             except Exception:

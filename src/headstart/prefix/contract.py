@@ -180,6 +180,15 @@ class PrefixIndex(ABC):
         """
 
     @abstractmethod
+    def remove(self, key: bytes, scope: Scope) -> array[int]:
+        """Forget the prefix ``key`` and all that continues it, and those pages before it of
+        the same owner that nothing else needs: no other branch, pin, lease or lock.
+
+        Pins and leases on what is forgotten end. Locked pages stay, without them. Nothing
+        happens unless all of ``key`` is stored.
+        """
+
+    @abstractmethod
     def size_info(self, scope: str | None = None) -> SizeInfo:
         """Counts, over all scopes or one of them."""
 

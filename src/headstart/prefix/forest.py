@@ -184,6 +184,18 @@ class Forest:
             policy.restore(leaf)
         self._race.offer(leaf.tree, policy.rank(leaf))
 
+    def below(self, node: Node) -> list[Node]:
+        """A node and all below it, other scopes' too, children first."""
+        order: list[Node] = []
+        stack = [node]
+        while stack:
+            order.append(stack.pop())
+            stack.extend(order[-1].children.values())
+            for heads in (order[-1].foreign or {}).values():
+                stack.extend(heads.values())
+        order.reverse()
+        return order
+
     def fall(self, scope: str) -> list[tuple[Node, bool]]:
         """A scope's nodes and all below them, children first, and whether each one goes
         with the scope: if it, or a node of the scope above it, is not locked."""

@@ -1,118 +1,130 @@
-"""When prefixes are used again: hazards by class and age, and what they make a prefix worth."""
+"""When prefixes are used again, by kind and age, and what that makes holding them worth.
+
+An *episode* begins when a prefix is used. It ends with the next use, or is censored: its end
+was not seen. From the episodes of a kind comes its hazard, the chance of a use in each bin
+of age (Kaplan-Meier), and from that the Gittins index: the most uses per second of holding
+that any stopping time gives, ``max over H of P(use within H) / E[min(time to use, H)]``.
+
+Kinds are combinations of a few small features, most of them rare. What a rare one is
+expected to do is the pooled hazard times one ratio per feature and span of ages, fitted in
+turn (a log-linear model); its own episodes count the more the more there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from math import frexp, log2
+from collections.abc import Iterable, Iterator
+from math import log2
+from typing import Final, TypeAlias
 
-PER_OCTAVE = 2
-FIRST = -4
-BINS = 48
-"""Ages in half octaves from 1/16 of a unit of time: 24 octaves, 0.06 s to 12 days in seconds."""
+import numpy as np
+import numpy.typing as npt
+
+FEATURES: Final = (10, 5, 6, 5)
+"""How many values each feature has; a kind is their mixed-radix number."""
+KINDS: Final = int(np.prod(FEATURES))
+BINS: Final = 48
+PER_OCTAVE: Final = 2
+FIRST_OCTAVE: Final = -4
+"""Bin 0 is ages below 1/16 s, the last one those above 6 days, half an octave each."""
+SPAN: Final = 6
+"""Bins that share a feature's ratio."""
+ROUNDS: Final = 3
+RATIO_PRIOR: Final = 3.0
+KIND_PRIOR: Final = 12.0
+"""Expected uses, and episodes, that what is fitted for all weighs against what was seen."""
+LARGEST: Final = 0.98
+KEPT: Final = 60_000.0
+"""Episodes after which the counts are halved, so that what is long past is forgotten."""
+Table: TypeAlias = npt.NDArray[np.float64]
+
+_STARTS = np.concatenate(([0.0], 2.0 ** (FIRST_OCTAVE + np.arange(BINS) / PER_OCTAVE)))
+_WIDTHS = np.diff(_STARTS)
+_SPANS = np.eye(BINS // SPAN)[np.arange(BINS) // SPAN]
+_VALUES = np.array(np.unravel_index(np.arange(KINDS), FEATURES))
+
+
+def kind_of(features: Iterable[int]) -> int:
+    """The number of a combination; values beyond a feature's last one count as the last."""
+    kind = 0
+    for value, size in zip(features, FEATURES, strict=True):
+        kind = kind * size + min(value, size - 1)
+    return kind
 
 
 def bin_of(age: float) -> int:
-    """The age bin of a time since last use."""
-    if age <= 2.0**FIRST:
+    """The bin of an age in seconds."""
+    if age < 2.0**FIRST_OCTAVE:
         return 0
-    return min(BINS - 1, 1 + int((log2(age) - FIRST) * PER_OCTAVE))
+    return min(BINS - 1, 1 + int((log2(age) - FIRST_OCTAVE) * PER_OCTAVE))
 
 
-def start_of(number: int) -> float:
-    """Where an age bin begins."""
-    return 0.0 if number == 0 else 2.0 ** (FIRST + (number - 1) / PER_OCTAVE)
-
-
-EDGES = [start_of(number) for number in range(BINS + 1)]
-WIDTHS = [b - a for a, b in zip(EDGES, EDGES[1:])]
-
-
-class Curve:
-    """Episodes of one class: ``ends[b]`` of them ended with a use at an age in bin b, after
-    ``lived[b]`` had come to that bin."""
-
-    __slots__ = ("censored", "ends")
-
-    def __init__(self) -> None:
-        self.ends = [0.0] * BINS
-        self.censored = [0.0] * BINS
+def end_of(number: int) -> float:
+    """The age in seconds at which a bin ends; the last one never does."""
+    return float(_STARTS[number + 1]) if number < BINS - 1 else float("inf")
 
 
 class Hazards:
-    def __init__(self, prior: float = 8.0) -> None:
-        self.prior = prior
-        self.curves: dict[Hashable, Curve] = {}
+    """Counts of episodes, and the indices of all kinds as they were last fitted."""
 
-    def curve(self, kind: Hashable) -> Curve:
-        curve = self.curves.get(kind)
-        if curve is None:
-            curve = self.curves[kind] = Curve()
-        return curve
+    def __init__(self) -> None:
+        self._used: Table = np.zeros((KINDS, BINS))
+        self._lost: Table = np.zeros((KINDS, BINS))
+        self._index: dict[int, list[float]] = {}
+        self._any = _index(np.full((1, BINS), 0.02))[0].tolist()
 
-    def ended(self, kind: Hashable, age: float, weight: float = 1.0) -> None:
-        self.curve(kind).ends[bin_of(age)] += weight
+    def used(self, kind: int, age: float) -> None:
+        """An episode ended with a use."""
+        self._used[kind, bin_of(age)] += 1
 
-    def censored(self, kind: Hashable, age: float, weight: float = 1.0) -> None:
-        self.curve(kind).censored[bin_of(age)] += weight
+    def lost(self, kind: int, age: float) -> None:
+        """An episode was followed no longer."""
+        self._lost[kind, bin_of(age)] += 1
 
-    def decay(self, factor: float) -> None:
-        for curve in self.curves.values():
-            curve.ends = [x * factor for x in curve.ends]
-            curve.censored = [x * factor for x in curve.censored]
+    def value(self, kind: int | None, number: int) -> float:
+        """Uses per second of holding, for a kind (None: unknown) in a bin of age."""
+        row: list[float] = self._any if kind is None else self._index.get(kind, self._any)
+        return row[number]
 
-    def values(
-        self, still_open: Iterable[tuple[Hashable, float, float]]
-    ) -> dict[Hashable, list[float]]:
-        opened: dict[Hashable, list[float]] = {}
-        for kind, age, weight in still_open:
-            row = opened.get(kind)
-            if row is None:
-                row = opened[kind] = [0.0] * BINS
-            row[bin_of(age)] += weight
-        nothing = [0.0] * BINS
-        ends_all = [0.0] * BINS
-        risk_all = [0.0] * BINS
-        rows = {}
-        for kind in self.curves.keys() | opened.keys():
-            curve = self.curves.get(kind) or Curve()
-            gone = opened.get(kind, nothing)
-            risk = [0.0] * BINS
-            left = 0.0
-            for b in range(BINS - 1, -1, -1):
-                out = curve.censored[b] + gone[b]
-                risk[b] = left + curve.ends[b] + out / 2
-                left += curve.ends[b] + out
-            rows[kind] = (curve.ends, risk)
-            for b in range(BINS):
-                ends_all[b] += curve.ends[b]
-                risk_all[b] += risk[b]
-        pooled = [e / (r + 1.0) for e, r in zip(ends_all, risk_all)]
-        table: dict[Hashable, list[float]] = {None: index(pooled)}
-        k = self.prior
-        for kind, (ends, risk) in rows.items():
-            table[kind] = index([(e + k * p) / (r + k) for e, r, p in zip(ends, risk, pooled)])
-        return table
+    def fit(self, running: Iterator[tuple[int, float]]) -> None:
+        """Compute the indices anew; ``running`` has the kind and the age of every episode
+        that has not ended. A few milliseconds for some hundred kinds."""
+        if self._used.sum() + self._lost.sum() > KEPT:
+            self._used /= 2
+            self._lost /= 2
+        lost = self._lost.copy()
+        for kind, age in running:
+            lost[kind, bin_of(age)] += 1
+        seen = np.flatnonzero(self._used.any(axis=1) | lost.any(axis=1))
+        used, lost = self._used[seen], lost[seen]
+        ended = used + lost
+        at_risk = ended[:, ::-1].cumsum(axis=1)[:, ::-1] - lost / 2
+        pooled = (used.sum(axis=0) + 0.02) / (at_risk.sum(axis=0) + 1.0)
+        expected = _log_linear(used, at_risk, pooled, _VALUES[:, seen])
+        hazard = (used + KIND_PRIOR * expected) / (at_risk + KIND_PRIOR)
+        self._any = _index(pooled[None, :])[0].tolist()
+        self._index = dict(zip(seen.tolist(), _index(hazard).tolist(), strict=True))
 
 
-def index(hazard: list[float]) -> list[float]:
-    """The Gittins index at the start of every bin, from the probability of a use in each."""
-    alive = 1.0
-    xs = [0.0]
-    ys = [0.0]
-    for h, width in zip(hazard, WIDTHS):
-        h = min(h, 0.999999)
-        ys.append(ys[-1] + alive * h)
-        xs.append(xs[-1] + alive * width * (1 - h / 2))
-        alive *= 1 - h
-    values = [0.0] * BINS
-    hull = [BINS]
-    for b in range(BINS - 1, -1, -1):
-        # greatest slope from b to any later point: upper hull
-        while len(hull) > 1 and (ys[hull[-1]] - ys[b]) * (xs[hull[-2]] - xs[b]) <= (
-            ys[hull[-2]] - ys[b]
-        ) * (xs[hull[-1]] - xs[b]):
-            hull.pop()
-        dx = xs[hull[-1]] - xs[b]
-        values[b] = (ys[hull[-1]] - ys[b]) / dx if dx > 0 else 0.0
-        hull.append(b)
-    return values
+def _log_linear(used: Table, at_risk: Table, pooled: Table, values: npt.NDArray[np.int64]) -> Table:
+    """Each kind's hazard as the pooled one times a ratio per feature and span of ages."""
+    expected = np.tile(pooled, (len(used), 1))
+    seen = used @ _SPANS
+    for _ in range(ROUNDS):
+        for feature, size in zip(values, FEATURES, strict=True):
+            group = np.eye(size)[feature]
+            due = group.T @ ((at_risk * expected) @ _SPANS)
+            ratio = (group.T @ seen + RATIO_PRIOR) / (due + RATIO_PRIOR)
+            expected *= (group @ ratio) @ _SPANS.T
+    return np.minimum(expected, LARGEST)
+
+
+def _index(hazard: Table) -> Table:
+    """The Gittins index at the start of every bin, row by row."""
+    index = np.empty_like(hazard)
+    for number in range(BINS):
+        ahead = hazard[:, number:]
+        alive = np.cumprod(1 - ahead, axis=1) / (1 - ahead)
+        uses = np.cumsum(alive * ahead, axis=1)
+        seconds = np.cumsum(alive * (1 - ahead / 2) * _WIDTHS[number:], axis=1)
+        index[:, number] = (uses / seconds).max(axis=1)
+    return index

@@ -175,6 +175,24 @@ class NaiveIndex(PrefixIndex):
                 entry.leases.clear()
         return array("i", [self._remove(page) for page in doomed])
 
+    def remove(self, key: bytes, scope: Scope) -> array[int]:
+        path = self._find(key, scope)
+        if not path or len(path) * self._size < len(key):
+            return array("i")
+        last = path.pop()
+        fall = [last, *self._below_all(last)]
+        for page in fall:
+            self._pages[page].pins.clear()
+            self._pages[page].leases.clear()
+        doomed = [page for page in fall if not self._pages[page].locks]
+        while doomed and path and path[-1].owner == last.owner:
+            entry = self._pages[path[-1]]
+            others = set(self._children[path[-1]]) - set(doomed)
+            if others or entry.locks or entry.pins or entry.leases:
+                break
+            doomed.append(path.pop())
+        return array("i", [self._remove(page) for page in doomed])
+
     def size_info(self, scope: str | None = None) -> SizeInfo:
         mine = [page for page in self._pages if scope in (None, page.owner)]
         leaves = sum(not self._children[page] for page in mine)

@@ -157,6 +157,27 @@ class RadixTree(PrefixIndex):
                 self._forest.trim(node, len(node.slots), given)
         return given
 
+    def remove(self, key: bytes, scope: Scope) -> array[int]:
+        self._check_key(key)
+        given = array("i")
+        place = self._forest.seek(key, scope)
+        if not key or reach(place) < len(key):
+            return given
+        node = self._forest.end_of(place)
+        above = node.parent
+        for lower in self._forest.below(node):
+            self._marks.clear(lower)
+            if not lower.holds[LOCK]:
+                self._forest.trim(lower, len(lower.slots), given)
+        # A node that was detached here has no child left that could keep the next one.
+        while above is not None and above.parent is not None and above.tree is node.tree:
+            if not above.is_leaf or any(above.holds):
+                break
+            upper = above.parent
+            self._forest.trim(above, len(above.slots), given)
+            above = upper
+        return given
+
     def size_info(self, scope: str | None = None) -> SizeInfo:
         if scope is None:
             counts = self._forest.total

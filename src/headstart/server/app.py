@@ -12,6 +12,7 @@ from headstart.engine.contract import Engine
 from headstart.server.config import Settings
 from headstart.server.errors import ANTHROPIC, OPENAI, on_dialect_error, on_http_exception
 from headstart.server.middleware import RequestRecords
+from headstart.server.routes_cache import CacheRoutes
 from headstart.server.routes_count import CountRoute
 from headstart.server.routes_generate import GenerateRoute
 from headstart.server.routes_models import ModelRoutes
@@ -32,6 +33,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
             Route("/v1/models/{name:path}", models.get),
             Route("/healthz", ops.healthz),
             Route("/metrics", ops.metrics),
+            *CacheRoutes(service).routes(),
         ],
         middleware=[Middleware(RequestRecords, metrics=service.metrics)],
         exception_handlers={

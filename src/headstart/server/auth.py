@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from headstart.prefix import Scope
 
 DEFAULT_TENANT = "default"
+OPERATOR = "_operator"
+"""Owner of the prefixes that all tenants share. No API key may take this name."""
 
 
 class Tenants:
@@ -46,8 +48,9 @@ def credential_of(headers: Mapping[str, str]) -> str | None:
 
 
 def scope_of(tenant: str, salt: str | None) -> Scope:
-    """The cache scope of a tenant, narrowed by a ``cache_salt``."""
-    return Scope(tenant, salt=salt or "")
+    """The cache scope of a tenant, narrowed by a ``cache_salt``; below what the operator
+    lets every tenant read."""
+    return Scope(tenant, None if tenant == OPERATOR else OPERATOR, salt or "")
 
 
 def _digest(key: str) -> bytes:

@@ -23,6 +23,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from headstart.server.auth import OPERATOR
+
 DEFAULT_FILE = Path("headstart.toml")
 _ENV_PREFIX = "HEADSTART_"
 _TENANT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -73,6 +75,10 @@ class Settings(BaseSettings):
     """CPU threads of the model; None: torch's choice."""
     api_keys: Annotated[dict[str, SecretStr], NoDecode] = {}
     """Tenant name to key. Empty: everybody is the tenant ``default``."""
+    admin_key: SecretStr | None = None
+    """Opens ``/_headstart/cache``; None: it is closed to everybody."""
+    warm: Path | None = None
+    """A file of prompts, one JSON object a line, to be prefilled at start."""
     insecure_no_auth: bool = False
     """Allow another address than loopback without keys."""
     max_body: ByteSize = ByteSize(32 * MiB)
@@ -102,6 +108,8 @@ class Settings(BaseSettings):
     @classmethod
     def _check_keys(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name, key in value.items():
+            if name == OPERATOR:
+                raise ValueError(f"tenant name {name!r} is the operator's own")
             if not _TENANT_NAME.fullmatch(name):
                 raise ValueError(f"tenant name {name!r} is not 1 to 64 letters, digits, . _ or -")
             if not key.get_secret_value():
@@ -109,6 +117,20 @@ class Settings(BaseSettings):
         if len({key.get_secret_value() for key in value.values()}) < len(value):
             raise ValueError("two tenants have the same key")
         return value
+
+    @field_validator("admin_key")
+    @classmethod
+    def _check_admin_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().strip():
+            raise ValueError("the admin key is empty")
+        return value
+
+    @model_validator(mode="after")
+    def _keep_keys_apart(self) -> Settings:
+        admin = self.admin_key.get_secret_value().strip() if self.admin_key else None
+        if any(key.get_secret_value() == admin for key in self.api_keys.values()):
+            raise ValueError("the admin key must not be a tenant's key too")
+        return self
 
     @model_validator(mode="after")
     def _refuse_open_door(self) -> Settings:

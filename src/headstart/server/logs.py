@@ -13,13 +13,14 @@ import msgspec
 from headstart.server.record import Record
 
 _logger = logging.getLogger("headstart.server")
-_FIELDS = "headstart_fields"
+FIELDS = "headstart_fields"
+"""Name of the ``extra`` of a log call that holds an event's own fields."""
 
 
 def log_request(record: Record) -> None:
     """Write the line of a request that is over."""
     level = logging.ERROR if record.fault else logging.INFO
-    _logger.log(level, "request", extra={_FIELDS: _request_fields(record)})
+    _logger.log(level, "request", extra={FIELDS: _request_fields(record)})
 
 
 def configure(style: Literal["auto", "json", "text"] = "auto") -> None:
@@ -71,7 +72,7 @@ class TextFormatter(logging.Formatter):
 
 def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """An event's own fields; of an exception its place, never its text."""
-    fields = dict(getattr(record, _FIELDS, {}))
+    fields = dict(getattr(record, FIELDS, {}))
     if record.exc_info and record.exc_info[1]:
         fields["fault"] = fault_of(record.exc_info[1])
     return fields

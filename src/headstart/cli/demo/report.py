@@ -15,11 +15,13 @@ from headstart.pricing import cost, cost_without_cache, price_of
 from headstart.usage import Usage
 
 PRICED_AS = "claude-opus-5-5"
+_OTHER_COLUMNS = 51
+"""Characters that the table needs beside the requests themselves."""
 
 
 def print_report(console: Console, asked: Sequence[Asked], model: ModelInfo) -> None:
     """One row a request, then what the cache was worth."""
-    console.print(_requests(asked, model))
+    console.print(_requests(asked, model, console.width - _OTHER_COLUMNS))
     summary = Table.grid(padding=(0, 2))
     for name, text in totals(asked):
         summary.add_row(f"[bold]{name}", text)
@@ -66,10 +68,10 @@ def seconds_saved(asked: Sequence[Asked]) -> float:
     return saved
 
 
-def _requests(asked: Sequence[Asked], model: ModelInfo) -> Table:
+def _requests(asked: Sequence[Asked], model: ModelInfo, label_width: int) -> Table:
     table = Table(title=f"{model.id}, {model.dtype} on {model.device}", title_justify="left")
     table.add_column("SDK")
-    table.add_column("request", no_wrap=True, overflow="ellipsis")
+    table.add_column("request", no_wrap=True, overflow="ellipsis", max_width=max(8, label_width))
     for name in ("fresh", "read", "written", "TTFT"):
         table.add_column(name, justify="right", no_wrap=True)
     for number, request in enumerate(asked):

@@ -19,6 +19,7 @@ import random
 import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from math import log
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,9 +31,12 @@ MOONCAKE_BLOCK = 512
 TEXT_BLOCK = 16
 TOKEN_BYTES = 4
 OPEN_SESSIONS = 8
-STEP_SECONDS = 10.0
-"""Mean time between the calls of a conversation that has no times; exponential."""
-STEP_SEED = 1
+ANSWER_RATE = 50.0
+TOOL_SECONDS = 1.0
+USER_SECONDS = 15.0
+PAUSE_SEED = 1
+"""A conversation without times gets some: answers come at so many tokens a second, tools
+take an exponential time of this mean, users a lognormal one of this median (sigma 1)."""
 SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 
 
@@ -93,7 +97,7 @@ class Reader:
         self._sessions: list[Session] = []
         self._text_bytes = text_block * TOKEN_BYTES
         self._text_block = text_block
-        self._pauses = random.Random(STEP_SEED)
+        self._pauses = random.Random(PAUSE_SEED)
 
     def add(self, file: Path) -> None:
         """Read one file; what cannot be read goes to ``problems``."""
@@ -207,10 +211,16 @@ class Reader:
         prompt = bytearray()
         now = 0.0
         for message in messages:
-            if message.get("role") == "assistant":
+            role = message.get("role")
+            text = msgspec.json.encode(message) + b"\n"
+            if role == "assistant":
                 yield self._text(bytes(prompt), last)._replace(time=now)
-                now += self._pauses.expovariate(1 / STEP_SECONDS)
-            prompt += msgspec.json.encode(message) + b"\n"
+                now += len(text) / TOKEN_BYTES / ANSWER_RATE
+            elif role == "tool":
+                now += self._pauses.expovariate(1 / TOOL_SECONDS)
+            elif prompt:
+                now += self._pauses.lognormvariate(log(USER_SECONDS), 1.0)
+            prompt += text
 
     def _path(self, blocks: Sequence[Any], root: int, last: _Last) -> array[int]:
         known = _common(blocks, last.blocks) if last.root == root else 0

@@ -148,11 +148,11 @@ class Tier(ABC):
         """The whole object; None if absent. Not to be written to."""
 
     @abstractmethod
-    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int:
+    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int | None:
         """Read the object into writable buffers, in order.
 
         ``seen`` is called with each piece of them once it is filled and still in the
-        processor's cache; it may change it. Returns the object's size, 0 if it is absent. If
+        processor's cache; it may change it. Returns the object's size, None if it is absent. If
         that is not the sum of the buffers' sizes they hold nothing of use.
         """
 

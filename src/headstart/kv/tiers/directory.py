@@ -50,12 +50,12 @@ class Directory:
         leaf = f"{key.name}.{key.page}.{key.parent}"
         return self.pages / key.model / key.scope / key.name[:2] / leaf
 
-    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen) -> int:
-        """Fill the buffers; the file's size, 0 if there is none. OSError."""
+    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen) -> int | None:
+        """Fill the buffers; the file's size, None if there is none. OSError."""
         try:
             fd = os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
-            return 0
+            return None
         try:
             size = os.fstat(fd).st_size
             if size != sum(len(buffer) for buffer in into):
@@ -106,7 +106,13 @@ class Directory:
 
     def set_aside(self, path: Path) -> None:
         """Move a file to quarantine, dropping what is oldest there; OSError."""
-        size = path.stat(follow_symlinks=False).st_size
+        try:
+            size = path.stat(follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+            return
         held = [(e.stat(follow_symlinks=False), e.path) for e in os.scandir(self.quarantine)]
         total = sum(stat.st_size for stat, _ in held) + size
         for stat, old in sorted(held, key=lambda item: item[0].st_mtime_ns):

@@ -96,20 +96,20 @@ class DiskTier(Tier):
             self._gone(key)
         return None
 
-    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int:
+    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int | None:
         """Read the file into the buffers."""
         try:
             size = self._files.read(key, into, seen)
         except OSError:
             # A bad sector, a symlink, a directory in its place: the store sets it aside.
             self.count.errors += 1
-            return 1
-        if size:
+            return 0
+        if size is not None:
             self.count.hits += 1
-        else:
-            with self._faults():
-                self._gone(key)
-        return size
+            return size
+        with self._faults():
+            self._gone(key)
+        return None
 
     def put(self, key: PageKey, parts: Sequence[Buffer]) -> bool:
         """Write a file and enter it."""
@@ -140,8 +140,7 @@ class DiskTier(Tier):
         with self._faults(), self._catalogue.change():
             self._catalogue.remove([key.name])
             if damaged:
-                with contextlib.suppress(FileNotFoundError):
-                    self._files.set_aside(self._files.path(key))
+                self._files.set_aside(self._files.path(key))
             else:
                 self._files.remove(key)
 
@@ -215,7 +214,8 @@ class DiskTier(Tier):
             catalogue.recount()
             for victim in self._choose(None, 0) or []:
                 self._files.remove(victim)
-        self._files.prune()
+            # Under the lock: nobody may be about to put a file there.
+            self._files.prune()
         return len(orphans) + len(listed - found)
 
     def close(self) -> None:

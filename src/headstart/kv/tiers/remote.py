@@ -113,10 +113,10 @@ class Guard(Tier):
         """The whole object; None after ``READ_SECONDS``."""
         return self._call(READ_SECONDS, None, lambda: self.tier.get(key))
 
-    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int:
+    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int | None:
         """Read into buffers. The late result of an abandoned call never reaches them."""
         data = self.get(key)
-        return 0 if data is None else scatter(data, into, seen)
+        return None if data is None else scatter(data, into, seen)
 
     def put(self, key: PageKey, parts: Sequence[Buffer]) -> bool:
         """Store; False after ``WRITE_SECONDS``."""

@@ -145,10 +145,10 @@ class S3Tier(Tier):
             self._count.hits += 1
         return data
 
-    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int:
+    def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int | None:
         """Copy the object into buffers."""
         data = self.get(key)
-        return 0 if data is None else scatter(data, into, seen)
+        return None if data is None else scatter(data, into, seen)
 
     def put(self, key: PageKey, parts: Sequence[Buffer]) -> bool:
         """Upload."""
