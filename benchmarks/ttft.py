@@ -15,15 +15,14 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.engine_client import Probe, ask
+from benchmarks.engine_child import EngineChild, PlainChild
 from benchmarks.prompts import tokens
 from benchmarks.report import finish, target
 from benchmarks.vllm_peer import VLLMPeer
-from headstart.engine import Engine, builtin, load
+from headstart.engine import builtin
 
 SIZES = (512, 2048, 4096, 8000)
 NEW = 32
@@ -34,7 +33,9 @@ console = Console(stderr=True)
 class Bench:
     """One model folder; engines by mode; the plain model; vLLM where it is installed."""
 
-    def __init__(self, modes: dict[str, Engine], plain: Any, peer: VLLMPeer | None) -> None:
+    def __init__(
+        self, modes: dict[str, EngineChild], plain: PlainChild, peer: VLLMPeer | None
+    ) -> None:
         from transformers import AutoTokenizer
 
         self.modes, self.plain, self.peer = modes, plain, peer
@@ -50,22 +51,14 @@ class Bench:
         fresh = next(self._unique)
         return [*prompt[:-NEW], fresh, *self._text[10_000 : 10_000 + NEW - 1]]
 
-    def plain_seconds(self, prompt: list[int]) -> float:
-        """One forward pass over the whole prompt."""
-        ids = torch.tensor([prompt])
-        started = time.perf_counter()
-        with torch.inference_mode():
-            int(self.plain(ids).logits[0, -1].argmax())
-        return time.perf_counter() - started
-
     def round(self, size: int, hits: int) -> dict[str, float]:
         """Everything once, in turn, at one prompt size."""
-        row = {"plain": self.plain_seconds(self.prompt(size))}
+        row = {"plain": self.plain.seconds(self.prompt(size))}
         for name, engine in self.modes.items():
             prompt = self.prompt(size)
-            cold = ask(engine, prompt)
+            cold = engine.ask(prompt)
             assert cold.read == 0, cold
-            again = [ask(engine, self.extended(prompt)) for _ in range(hits)]
+            again = [engine.ask(self.extended(prompt)) for _ in range(hits)]
             row[f"{name} cold"] = cold.ttft
             row[f"{name} hit"] = statistics.median(t.ttft for t in again)
             row[f"{name} read"] = again[0].read
@@ -78,14 +71,12 @@ class Bench:
             row["vllm hit"] = statistics.median(seconds)
         return row
 
-    def decode_rate(self, engine: Engine, streams: int) -> float:
+    def decode_rate(self, engine: EngineChild, streams: int) -> float:
         """Tokens a second, all streams together, behind cached prompts."""
         prompts = [self.prompt(DECODE_PROMPT) for _ in range(streams)]
-        for prompt in prompts:
-            ask(engine, prompt)
+        engine.together(prompts, 1)
         started = time.perf_counter()
-        probes = [Probe(engine, p, DECODE_TOKENS) for p in prompts]
-        done = [probe.wait() for probe in probes]
+        done = engine.together(prompts, DECODE_TOKENS)
         return sum(t.output for t in done) / (time.perf_counter() - started)
 
     def vllm_decode_rate(self, streams: int) -> float:
@@ -101,7 +92,7 @@ def measure_ttft(bench: Bench, sizes: tuple[int, ...], rounds: int, hits: int) -
     """Rows by size, medians over rounds, ratios taken round by round."""
     result: dict[str, Any] = {}
     for size in sizes:
-        bench.plain_seconds(bench.prompt(min(size, 512)))
+        bench.plain.seconds(bench.prompt(size))  # The first pass of a size is slower.
         rows = []
         for number in range(rounds):
             console.print(f"{size} tokens, round {number + 1} of {rounds}", style="dim")
@@ -141,14 +132,10 @@ def _ratio(rows: list[dict[str, float]], above: str, below: str) -> float:
 
 def show(ttft: dict[str, Any], decode: dict[str, float]) -> None:
     """A table for people."""
-    table = Table(title="TTFT, seconds")
-    columns = list(next(iter(ttft.values())))
-    for name in ("tokens", *columns):
-        table.add_column(name, justify="right")
-    for size, row in ttft.items():
-        table.add_row(
-            size, *(f"{row[c]:.3f}" if row[c] < 100 else f"{row[c]:.0f}" for c in columns)
-        )
+    table = Table("", *ttft, title="TTFT by prompt tokens: seconds, ratios, tokens read")
+    for name in next(iter(ttft.values())):
+        values = [row[name] for row in ttft.values()]
+        table.add_row(name, *(f"{v:.3f}" if v < 100 else f"{v:,.0f}" for v in values))
     console.print(table)
     for name, value in decode.items():
         console.print(f"decode {name}: {value:.2f}")
@@ -163,24 +150,21 @@ def main() -> None:
     options = parser.parse_args()
     folder = str(builtin.ensure(console.print))
     with ExitStack() as stack:
-        modes = {"default": load(progress=console.print)}
+        console.print("starting the engines")
+        modes = {"default": stack.enter_context(EngineChild())}
         if not options.quick:
-            modes["exact"] = load(exact=True, progress=console.print)
-        for engine in modes.values():
-            stack.callback(engine.close)
+            modes["exact"] = stack.enter_context(EngineChild(exact=True))
+        plain = stack.enter_context(PlainChild(folder))
         peer = None
         if VLLMPeer.available() and not options.quick and not options.no_vllm:
             console.print("starting vLLM")
             peer = stack.enter_context(VLLMPeer(folder))
-        from transformers import AutoModelForCausalLM
-
-        plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
         bench = Bench(modes, plain, peer)
         sizes = SIZES[-1:] if options.quick else SIZES
         ttft = measure_ttft(bench, sizes, 1 if options.quick else options.rounds, 3)
         decode = {} if options.quick else measure_decode(bench, options.rounds)
         show(ttft, decode)
-        info = modes["default"].info
+        kv_bytes = modes["default"].kv_bytes_per_token
     largest = ttft[str(SIZES[-1])]
     targets = [
         target("cold / plain forward, 8000 tokens", largest["default cold/plain"], at_most=1.15),
@@ -192,7 +176,7 @@ def main() -> None:
         name = "hit / vLLM's hit, 8000 tokens"
         targets.append(target(name, largest["default hit/vllm hit"], at_most=1))
         targets.append(target("1 stream / vLLM's", decode["1/vllm 1"], at_least=0.5))
-    figures = {"ttft": ttft, "decode": decode, "kv_bytes_per_token": info.kv_bytes_per_token}
+    figures = {"ttft": ttft, "decode": decode, "kv_bytes_per_token": kv_bytes}
     finish("ttft", figures, targets)
 
 

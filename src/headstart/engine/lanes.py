@@ -100,10 +100,9 @@ class LanePool:
     def release(self, lane: Lane, scope: Scope, content: bytes) -> None:
         """Take a lane back that holds the KV of these packed tokens, as the cache does."""
         lane.scope, lane.content = scope, content
-        if self._bytes(lane) + self.idle_bytes <= self._idle_limit:
-            self._idle.append(lane)
-        else:
-            self._cache.release(self._bytes(lane))
+        self._idle.append(lane)
+        while self.idle_bytes > self._idle_limit:
+            self._cache.release(self._bytes(self._idle.pop(0)))
 
     @property
     def idle_bytes(self) -> int:

@@ -40,9 +40,11 @@ class ModelThread:
         return future
 
     def end(self) -> None:
-        """Let the thread end after what was submitted so far, and wait for it."""
+        """Let the thread end after what was submitted so far, and wait for it, unless
+        called from it."""
         self._tasks.put(None)
-        self._thread.join()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     @property
     def is_alive(self) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from collections import OrderedDict
 
-from headstart.prefix.hazard import end_of
 from headstart.prefix.history import History
 from headstart.prefix.node import Node
 from headstart.prefix.policies import Policy, Ranked
@@ -17,14 +16,14 @@ fitted indices come to all without a pause."""
 
 
 class Standing:
-    """What is known of one leaf in the order. ``seen`` is where the history has it."""
+    """What a leaf in the order is worth, and until when. ``seen`` is its history."""
 
-    __slots__ = ("seen", "serial", "value")
+    __slots__ = ("seen", "until", "value")
 
-    def __init__(self, seen: Node | None) -> None:
+    def __init__(self, seen: Node) -> None:
         self.seen = seen
-        self.serial = 0
-        self.value = 0.0
+        self.value = -1.0
+        self.until = -1.0
 
 
 class Gittins(Policy):
@@ -36,11 +35,10 @@ class Gittins(Policy):
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._standing: dict[Node, Standing] = {}
         self._new: dict[Node, None] = {}
-        self._heap: list[tuple[float, float, int, Node]] = []
+        self._standing: OrderedDict[Node, Standing] = OrderedDict()
+        self._heap: list[tuple[float, int, int, Node]] = []
         self._due: list[tuple[float, int, Node]] = []
-        self._round: deque[Node] = deque()
         self._serial = 0
 
     @staticmethod
@@ -66,9 +64,9 @@ class Gittins(Policy):
         self._settle()
         heap = self._heap
         while heap:
-            _, _, serial, leaf = heap[0]
+            value, _, _, leaf = heap[0]
             standing = self._standing.get(leaf)
-            if standing is not None and standing.serial == serial:
+            if standing is not None and standing.value == value:
                 return leaf
             heapq.heappop(heap)
         return None
@@ -83,39 +81,40 @@ class Gittins(Policy):
         """Value the leaves that came, those whose time is up, and a few of the others."""
         for leaf in self._new:
             key = b"".join(node.key for node in reversed(leaf.path()))
-            self._standing[leaf] = Standing(self._history.find(key))
-            self._round.append(leaf)
+            self._standing[leaf] = Standing(self._history.find(key) or leaf)
             self._value(leaf)
         self._new.clear()
         now, due = self._history.now, self._due
         while due and due[0][0] <= now:
-            _, serial, leaf = heapq.heappop(due)
+            until, _, leaf = heapq.heappop(due)
             standing = self._standing.get(leaf)
-            if standing is not None and standing.serial == serial:
+            if standing is not None and standing.until == until:
                 self._value(leaf)
-        for _ in range(min(RENEWED, len(self._round))):
-            leaf = self._round.popleft()
-            if leaf in self._standing:
-                self._round.append(leaf)
-                self._value(leaf)
-        if len(self._heap) > 2 * len(self._standing) + _SLACK:
-            self._rebuild()
+        for _ in range(min(RENEWED, len(self._standing))):
+            leaf = next(iter(self._standing))
+            self._standing.move_to_end(leaf)
+            self._value(leaf)
+        self._tidy()
 
     def _value(self, leaf: Node) -> None:
         standing = self._standing[leaf]
-        last = standing.seen.last_access if standing.seen is not None else leaf.last_access
-        value, number = self._history.value(standing.seen or leaf)
-        if standing.serial and value == standing.value:
-            pass
+        value, until = self._history.value(standing.seen)
         self._serial += 1
-        standing.serial = self._serial
-        standing.value = value
-        heapq.heappush(self._heap, (value, leaf.tick, self._serial, leaf))
-        heapq.heappush(self._due, (last + end_of(int(number)), self._serial, leaf))
+        if value != standing.value:
+            standing.value = value
+            heapq.heappush(self._heap, (value, leaf.tick, self._serial, leaf))
+        if until != standing.until:
+            standing.until = until
+            heapq.heappush(self._due, (until, self._serial, leaf))
 
-    def _rebuild(self) -> None:
-        standing = self._standing
-        self._heap = [e for e in self._heap if e[3] in standing and standing[e[3]].serial == e[2]]
-        self._due = [e for e in self._due if e[2] in standing and standing[e[2]].serial == e[1]]
-        heapq.heapify(self._heap)
-        heapq.heapify(self._due)
+    def _tidy(self) -> None:
+        """Throw stale entries out when there are more of them than of others."""
+        standing, most = self._standing, 2 * len(self._standing) + _SLACK
+        if len(self._heap) > most:
+            self._heap = [
+                e for e in self._heap if e[3] in standing and standing[e[3]].value == e[0]
+            ]
+            heapq.heapify(self._heap)
+        if len(self._due) > most:
+            self._due = [e for e in self._due if e[2] in standing and standing[e[2]].until == e[0]]
+            heapq.heapify(self._due)

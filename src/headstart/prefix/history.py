@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from math import log
 from typing import NamedTuple
 
-from headstart.prefix.hazard import Hazards, bin_of, kind_of
+from headstart.prefix.hazard import FEATURES, Hazards, bin_of, end_of, kind_of
 from headstart.prefix.node import Node
 from headstart.prefix.policies import LRU
 from headstart.prefix.scopes import ScopeTree
@@ -19,20 +19,22 @@ LEAST_PAGES = 32_768
 MOST_NODES = 20_000
 """It reaches back over so many times the capacity, over so many pages at least, but never
 over more nodes."""
-FIRST_FIT, FIT_GROWTH, FIT_EVERY = 32, 8, 1024
+FIRST_FIT, FIT_GROWTH, FIT_EVERY = 32, 8, 512
 """Requests before the first fit, the share (1/n) of them after which the next follows, and
-the longest wait."""
-NEW = 9
+the longest wait, unless there are very many nodes:"""
+NODES_A_REQUEST = 16
+"""A fit looks at every node; so many of them for each request since the last fit."""
+MOST_HITS = FEATURES[3]
+NEW = FEATURES[0] - 1
 """The gap of a request that continues nothing."""
 
 
 class Visit(NamedTuple):
-    """What is known of one request, each as a small number: how long after the request that
-    it continues, how many it continued, and how many pages it added."""
+    """What is known of one request. ``turn`` is how many it continues, one the other; ``kind``
+    is made of that, of how long after the last of them it came, and of the pages it added."""
 
-    gap: int
     turn: int
-    fresh: int
+    kind: int
 
 
 class History:
@@ -53,7 +55,6 @@ class History:
         self._visits: OrderedDict[int, Visit] = OrderedDict()
         self._stack = Stack()
         self._next_fit = FIRST_FIT
-        self.fits = 0
 
     def asked(self, key: bytes, size: int, now: float, capacity: int | None) -> int:
         """Take note of a request (``size`` bytes a page); the pages of it that LRU would have
@@ -73,10 +74,10 @@ class History:
         self._use(path, visit)
         if capacity is not None:
             self._stack.shrink(capacity)
-        self._forget(max(LEAST_PAGES, REACH * (capacity or 0)))
+        self._forget(capacity or self._pages)
         if self._tick >= self._next_fit:
-            self.fits += 1
-            self._next_fit = self._tick + min(max(FIRST_FIT, self._tick // FIT_GROWTH), FIT_EVERY)
+            pause = min(max(FIRST_FIT, self._tick // FIT_GROWTH), FIT_EVERY)
+            self._next_fit = self._tick + max(pause, self._nodes // NODES_A_REQUEST)
             self.hazards.fit(self._running())
         return hit
 
@@ -88,21 +89,24 @@ class History:
 
     def kind(self, node: Node) -> int:
         """The kind of episode that a node is in since its last use."""
-        return kind_of((*self._visits[node.tick], node.hits - 1))
+        return self._visits[node.tick].kind + min(node.hits, MOST_HITS) - 1
 
     def value(self, node: Node) -> tuple[float, float]:
-        """What holding a page of this node is worth now, and the age (s) until which it is
-        worth just that. Of a node that was forgotten: as of one that nothing is known of."""
+        """What holding a page of this node is worth now, and until when it is worth just that.
+
+        A node that is not of this history, or was forgotten, is worth what one of any kind is.
+        """
         number = bin_of(self.now - node.last_access)
-        kind = self.kind(node) if node.tick in self._visits else None
-        return self.hazards.value(kind, number), number
+        known = node.tree is self._tree and node.tick in self._visits
+        value = self.hazards.value(self.kind(node) if known else None, number)
+        return value, node.last_access + end_of(number)
 
     def _visit(self, path: list[Node], fresh: int) -> Visit:
         gap, turn = NEW, 0
         if path and path[0].is_leaf:
-            gap = min(NEW - 1, int(log(self.now - path[0].last_access + 1, 4)))
+            gap = min(NEW - 1, _log(self.now - path[0].last_access, 4))
             turn = self._visits[path[0].tick].turn + 1
-        return Visit(gap, turn, fresh)
+        return Visit(turn, kind_of((gap, _log(turn, 2), _log(fresh, 4), 0)))
 
     def _end_of(self, place: tuple[Node, int, int]) -> Node:
         node, _, part = place
@@ -136,15 +140,15 @@ class History:
         self._tree.policy.used(path[0])
         self._visits[self._tick] = visit
 
-    def _forget(self, pages: int) -> None:
-        given: array[int] = array("i")
-        while self._pages > pages or self._nodes > MOST_NODES:
+    def _forget(self, capacity: int) -> None:
+        least = 2 * capacity
+        most = max(LEAST_PAGES, REACH * capacity)
+        while self._pages > most or (self._nodes > MOST_NODES and self._pages > least):
             leaf = self._tree.policy.front()
             if leaf is None:
                 break
             self.hazards.lost(self.kind(leaf), self.now - leaf.last_access)
             self._drop(leaf)
-        del given
 
     def _drop(self, leaf: Node) -> None:
         parent = leaf.parent
@@ -206,3 +210,7 @@ class Stack:
         if last > self._edge:
             self._pages[last] -= pages
             self._held -= pages
+
+
+def _log(value: float, base: int) -> int:
+    return int(log(value + 1, base))

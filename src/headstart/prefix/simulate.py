@@ -22,8 +22,8 @@ class Step(NamedTuple):
 
 
 class Cache:
-    """A prefix index with a limit, used by a call as the KV cache uses it: look up, lock
-    what is there, make room, store as much of the rest as fits, unlock."""
+    """A prefix index with a limit. A call looks its prompt up, stores the rest, and what is
+    too much is evicted, be it the prompt's own tail."""
 
     def __init__(self, index: PrefixIndex, capacity: int) -> None:
         """``capacity`` in pages of the index."""
@@ -35,19 +35,12 @@ class Cache:
         index = self.index
         size = index.page * index.width
         hit = index.match(key, SCOPE, now).length // index.page
+        slots = array("i", bytes(4 * (len(key) // size - hit)))
+        index.insert(key, slots, SCOPE, now, start=hit * index.page)
         held = index.size_info().pages
-        missing = len(key) // size - hit
-        if not missing:
-            return Step(hit, held)
-        lock = index.lock(key[: hit * size], SCOPE)
-        over = held + missing - self.capacity
-        if over > 0:
-            held -= len(index.evict(over, now, SCOPE.tenant).slots)
-        stored = min(missing, self.capacity - held)
-        slots = array("i", bytes(4 * stored))
-        index.insert(key[: (hit + stored) * size], slots, SCOPE, now, start=hit * index.page)
-        index.unlock(lock, now)
-        return Step(hit, held + stored)
+        if held > self.capacity:
+            held -= len(index.evict(held - self.capacity, now, SCOPE.tenant).slots)
+        return Step(hit, held)
 
 
 def replay(workload: Workload, policy: Callable[[], Policy], capacity: int) -> Iterator[Step]:

@@ -55,6 +55,7 @@ class RadixTree(PrefixIndex):
     def match(self, key: bytes, scope: Scope, now: float) -> Match:
         self._check_key(key)
         self._marks.expire(now)
+        self._forest.ask(key, scope, now)
         place = self._forest.seek(key, scope)
         path = self._forest.end_of(place).path()
         self._forest.use(path, now, hit=1)
