@@ -43,6 +43,8 @@ class Server:
                 break
         self.rss = psutil.Process(self.process.pid).memory_info
         while not self._healthy():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with code {self.process.returncode}")
             time.sleep(0.2)
         self.model_rss = self.rss().rss
 
@@ -92,7 +94,7 @@ async def _ask(
         path = "/v1/chat/completions"
         body["messages"] = [{"role": "system", "content": system}, *turns]
     response = await http.post(path, json=body)
-    if response.status_code != 200 or (stream and "error" in response.text[-400:]):
+    if response.status_code != 200 or (stream and "\nevent: error" in response.text):
         errors.append(f"{response.status_code} {response.text[:300]}")
     return {"role": "assistant", "content": "Yes."}
 

@@ -227,7 +227,7 @@ def test_what_the_operator_shares_every_tenant_reads(url: str, admin: httpx.Clie
     messages = [{"role": "system", "content": text}, {"role": "user", "content": "hello"}]
     for tenant in KEYS:
         assert ask(url, tenant, "", messages=messages) >= first["tokens"]
-    shared = next(entry for entry in stored(admin) if entry["tenant"] == OPERATOR)
+    shared = next(entry for entry in entries(admin) if entry["tenant"] == OPERATOR)
     assert shared["bytes"] >= first["tokens"] * 256
     # The tenants hold no more than what they said themselves.
     assert admin.post("/evict", json={"id": shared["id"]}).status_code == 200

@@ -29,7 +29,7 @@ class Lane:
     """KV of at most ``capacity`` tokens of one sequence; ``kv`` is
     [layers, 2, kv_heads, capacity, head_dim]."""
 
-    __slots__ = ("capacity", "content", "keys", "kept", "kv", "scope", "touched", "values")
+    __slots__ = ("capacity", "content", "kept", "keys", "kv", "scope", "touched", "values")
 
     def __init__(self, layout: KVLayout, capacity: int, device: torch.device) -> None:
         self.capacity = capacity

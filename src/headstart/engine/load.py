@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ def load(
     ``strict_quota`` forbids tenants to borrow what others leave free. EngineError in one
     line tells what is missing or refused.
     """
+    # oneDNN keeps a compiled kernel per operand shape, 0.3 MB each and 1,024 of them by
+    # default: prompts of every length would grow the process by hundreds of megabytes.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
     try:
         import torch
         import transformers

@@ -38,6 +38,8 @@ class _Copy:
     version: Hashable = None
     synced: int = -1
     """The keyring's epoch that was written to it."""
+    down: bool = False
+    """The last attempt failed: nobody waits for it but ``_follow``."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -100,8 +102,9 @@ class Keyring:
         self._callbacks.append(callback)
 
     def tenant(self, name: str) -> TenantKeys:
-        """A tenant's keys, made and stored on first use (a few ms, and a second for each
-        remote vault out of reach). WrongMasterKey if another process rotated the master."""
+        """A tenant's keys, made and stored on first use: a few ms, or ``READ_SECONDS`` where
+        a remote vault has just gone out of reach. WrongMasterKey if another process rotated
+        the master key."""
         keys = self._keys.get(name)
         if keys is not None:
             return keys
@@ -184,6 +187,7 @@ class Keyring:
                 found = copy.vault.records()
             except VaultError:
                 self.faults += 1
+                copy.down = True
                 continue
             for name, data in found.items():
                 try:
@@ -207,11 +211,14 @@ class Keyring:
         found: Record | None = None
         # The last vault is the most widely shared: what is there already counts.
         for copy in reversed(self._copies):
+            if copy.down:
+                continue
             offered = found or made
             try:
                 there = decode(copy.vault.create(record_id(name), offered.encode()), name)
-            except (VaultError, KeyringDamaged):
+            except (VaultError, KeyringDamaged) as error:
                 self.faults += 1
+                copy.down = isinstance(error, VaultError)
                 continue
             if there != offered:
                 found = there if found is None else max(there, found, key=lambda r: r.rank)
@@ -253,6 +260,7 @@ class Keyring:
         with copy.lock:
             try:
                 version = copy.vault.version()
+                copy.down = False
                 if version == copy.version and copy.synced == self._epoch:
                     return []
                 found = copy.vault.records()
@@ -268,6 +276,7 @@ class Keyring:
                 copy.version = None if stale else version
             except VaultError:
                 self.faults += 1
+                copy.down = True
         return invalid
 
     def _readable(self, found: Iterable[bytes]) -> Iterable[Record]:

@@ -29,7 +29,8 @@ def walk_up(tier: Tier, name: str) -> list[PageKey]:
     there."""
     pages = {entry.key.name: entry.key for entry in tier.entries()}
     keys = []
-    while key := pages.get(name):
+    # Each page once: names come from outside and may claim to go in a circle.
+    while key := pages.pop(name, None):
         keys.append(key)
         name = key.parent
     return keys[::-1]

@@ -13,7 +13,7 @@ from headstart.kv.seal import MasterKey
 from headstart.kv.store import QUEUE_BYTES, TieredStore
 from headstart.kv.tiers.contract import Tier, TierUnavailable
 from headstart.kv.tiers.disk import DiskTier
-from headstart.kv.tiers.remote import Guard
+from headstart.kv.tiers.remote import READ_SECONDS, Guard
 from headstart.kv.vault import DirectoryVault, Vault, VaultError
 
 DEFAULT_LIMITS = {"s3": 100 << 30, "valkey": 4 << 30}
@@ -61,12 +61,17 @@ def open_remote(url: str, tenants: int = 1, strict: bool = False) -> tuple[Tier,
     if kind == "s3":
         from headstart.kv.tiers import s3
 
-        bucket = s3.connect(url)
-        return Guard(s3.S3Tier(bucket, *quota)), s3.S3Vault(bucket)
+        return (
+            Guard(s3.S3Tier(s3.connect(url), *quota)),
+            s3.S3Vault(s3.connect(url, READ_SECONDS)),
+        )
     from headstart.kv.tiers import valkey
 
-    client, space = valkey.connect(url), valkey.namespace(url)
-    return Guard(valkey.ValkeyTier(client, *quota, space=space)), valkey.ValkeyVault(client, space)
+    space = valkey.namespace(url)
+    return (
+        Guard(valkey.ValkeyTier(valkey.connect(url), *quota, space=space)),
+        valkey.ValkeyVault(valkey.connect(url, READ_SECONDS), space),
+    )
 
 
 def open_store(

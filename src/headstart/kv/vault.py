@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from pathlib import Path
 
 _SUFFIX = ".json"
+_STALE_SECONDS = 60.0
 
 
 class VaultError(Exception):
@@ -50,6 +53,7 @@ class DirectoryVault(Vault):
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._sweep()
         except OSError as error:
             raise VaultError(str(error)) from error
 
@@ -106,6 +110,13 @@ class DirectoryVault(Vault):
         finally:
             os.close(fd)
         return path
+
+    def _sweep(self) -> None:
+        """Remove what a process that died while writing left behind."""
+        for file in self.path.glob(".*"):
+            with contextlib.suppress(FileNotFoundError):
+                if file.stat().st_mtime < time.time() - _STALE_SECONDS:
+                    file.unlink()
 
     def _sync(self) -> None:
         fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)

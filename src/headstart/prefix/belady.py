@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np

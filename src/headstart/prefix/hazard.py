@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-FEATURES: Final = (10, 5, 6, 5)
+FEATURES: Final = (18, 5, 6, 2)
 """How many values each feature has; a kind is their mixed-radix number."""
 KINDS: Final = int(np.prod(FEATURES))
 BINS: Final = 48

@@ -24,7 +24,7 @@ FIRST_FIT, FIT_GROWTH, FIT_EVERY = 32, 8, 512
 the longest wait, unless there are very many nodes:"""
 NODES_A_REQUEST = 16
 """A fit looks at every node; so many of them for each request since the last fit."""
-MOST_HITS = FEATURES[3]
+MOST_HITS = FEATURES[-1]
 NEW = FEATURES[0] - 1
 """The gap of a request that continues nothing."""
 
@@ -104,7 +104,7 @@ class History:
     def _visit(self, path: list[Node], fresh: int) -> Visit:
         gap, turn = NEW, 0
         if path and path[0].is_leaf:
-            gap = min(NEW - 1, _log(self.now - path[0].last_access, 4))
+            gap = min(NEW - 1, _log(self.now - path[0].last_access, 2))
             turn = self._visits[path[0].tick].turn + 1
         return Visit(turn, kind_of((gap, _log(turn, 2), _log(fresh, 4), 0)))
 

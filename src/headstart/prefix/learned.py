@@ -20,13 +20,16 @@ class Guard:
     """Which of two policies to follow, from what each would have hit.
 
     Follows LRU until the other one's lead since its worst moment exceeds ``ENTER`` of all
-    pages asked for; goes back when it has fallen behind its best by more than ``LEAVE`` of
-    them and ``GIVE`` of what it has won while it was followed.
+    pages asked for, and what changing over may cost; goes back when the other one has fallen
+    behind its best by more than ``LEAVE`` of them and ``GIVE`` of what it has won meanwhile.
     """
 
-    ENTER = 0.002
+    ENTER = 0.001
     LEAVE = 0.0004
     GIVE = 0.25
+    SMALL = 0.4
+    FIXED = 20
+    SHARE = 0.05
 
     def __init__(self) -> None:
         self.trusts = False
@@ -34,8 +37,9 @@ class Guard:
         self._swing = 0.0
         self._won = 0.0
 
-    def saw(self, asked: int, lead: int) -> None:
-        """One request: its pages, and how many more of them than LRU the other one hit."""
+    def saw(self, asked: int, lead: int, capacity: int) -> None:
+        """One request: its pages, how many more of them than LRU the other one hit, and the
+        pages that each may hold."""
         self._asked += asked
         if self.trusts:
             self._won += lead
@@ -44,7 +48,8 @@ class Guard:
                 self.trusts, self._swing = False, 0.0
         else:
             self._swing = max(0.0, self._swing + lead)
-            if self._swing > self.ENTER * self._asked:
+            cost = min(self.SMALL * capacity, self.FIXED + self.SHARE * capacity)
+            if self._swing > max(self.ENTER * self._asked, cost):
                 self.trusts, self._swing = True, 0.0
 
 
@@ -81,7 +86,7 @@ class Learned(Policy):
         lru = self._history.asked(key, size, now, self._capacity)
         lead = self._shadow(key, size, now) - lru
         if self._capacity is not None:
-            self._guard.saw(len(key) // size, lead)
+            self._guard.saw(len(key) // size, lead, self._capacity)
 
     def add(self, leaf: Node) -> None:
         self._tree = leaf.tree

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.kv.tiers.support import s3_server, valkey_server
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory in memory where there is one: a busy disk's fsync may take seconds."""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="tiers-", dir=memory) as path:
+        yield Path(path)
 
 
 @pytest.fixture(scope="session")

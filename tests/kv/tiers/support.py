@@ -30,7 +30,7 @@ SERVER_SECONDS = 30.0
 
 def key(page: int, branch: int = 0, scope: int = 0, parent: PageKey | None = None) -> PageKey:
     """A page's key with a readable name."""
-    name = f"{scope:04x}{branch:04x}{page:032x}"
+    name = f"{scope + 1:04x}{branch:04x}{page:032x}"
     above = parent.name if parent else (ROOT if page == 0 else f"{name[:8]}{page - 1:032x}")
     return PageKey("ab" * 16, f"{scope:032x}", name, above, page)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -269,25 +267,14 @@ def run(make: Make, examples: int, steps: int) -> None:
     found.TestCase().runTest()
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="tiers-", dir=_memory_backed()))
-    yield path
-    shutil.rmtree(path)
-
-
-def _memory_backed() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-
 def test_memory() -> None:
     run(MemoryTier, examples=150, steps=40)
 
 
-def test_disk(folder: Path) -> None:
+def test_disk(tmp_path: Path) -> None:
     def make(limit: int, floor: int | None, strict: bool, clock: Callable[[], float]) -> Tier:
         # What quarantine may hold comes off the limit.
-        tier = DiskTier(folder / secrets.token_hex(4), limit, floor, strict, clock)
+        tier = DiskTier(tmp_path / secrets.token_hex(4), limit, floor, strict, clock)
         tier.limit = limit
         return tier
 

@@ -57,6 +57,12 @@ def check_books(tier: DiskTier) -> None:
 
 
 @pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """On a real disk."""
+    return tmp_path_factory.mktemp("disk")
+
+
+@pytest.fixture
 def tier(tmp_path: Path) -> Iterator[DiskTier]:
     opened = DiskTier(tmp_path, 100_000)
     yield opened

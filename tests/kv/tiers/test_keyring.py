@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from collections.abc import Hashable
 from pathlib import Path
@@ -223,6 +224,30 @@ def test_what_happened_during_an_outage_is_caught_up_with(tmp_path: Path) -> Non
     assert near.complete
     far.refresh()
     assert far.tenant("acme") == near.tenant("acme") != old
+
+
+def test_a_dead_processes_half_written_record_is_swept_up(tmp_path: Path) -> None:
+    keys = ring(tmp_path)
+    keys.tenant("acme")
+    old, new = tmp_path / ".old", tmp_path / ".new"
+    for file in (old, new):
+        file.write_bytes(b"half")
+    os.utime(old, (1.0, 1.0))
+    assert ring(tmp_path).tenants() == ["acme"]
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_vault_out_of_reach_is_waited_for_once(tmp_path: Path) -> None:
+    shared = FlakyVault(tmp_path / "shared")
+    keys = Keyring([DirectoryVault(tmp_path / "a"), shared])
+    shared.down = True
+    keys.tenant("first")
+    faults = keys.faults
+    keys.tenant("second")
+    assert keys.faults == faults
+    shared.down = False
+    keys.refresh()
+    assert len(shared.records()) == 2
 
 
 def test_tenants_that_hosts_met_apart_end_up_with_one_set_of_keys(tmp_path: Path) -> None:

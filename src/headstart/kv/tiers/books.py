@@ -179,8 +179,10 @@ class Books:
         rest = [root]
         while rest:
             name = rest.pop()
-            found.add(name)
-            rest += children.get(name, ())
+            # Names come from outside: they may claim to go in a circle.
+            if name not in found:
+                found.add(name)
+                rest += children.get(name, ())
         return found
 
     def _next(self) -> int:

@@ -26,7 +26,7 @@ from headstart.kv.tiers.memory import PIECE_BYTES
 
 _MOST_PIECES = 1000
 """Below IOV_MAX (1,024)."""
-_LEAF = re.compile(r"([0-9a-f]{40})\.([0-9]{1,9})\.([0-9a-f]{40})")
+_LEAF = re.compile(r"([0-9a-f]{40})\.([0-9]{1,9})\.((?!\1)[0-9a-f]{40})")
 
 
 class Directory:

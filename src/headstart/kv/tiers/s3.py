@@ -50,13 +50,16 @@ if TYPE_CHECKING:
 LIST_SECONDS = 600.0
 RENEW_SECONDS = 60.0
 """A lease that grows by less is not written down anew."""
-_PAGE = re.compile(r"pages/([0-9a-f]{32})/([0-9a-f]{32})/([0-9a-f]{40})\.(\d+)\.([0-9a-f]{40})")
+_PAGE = re.compile(
+    r"pages/([0-9a-f]{32})/([0-9a-f]{32})/([0-9a-f]{40})\.(\d{1,9})\.((?!\3)[0-9a-f]{40})"
+)
 _KEEP = re.compile(r"keep/([0-9a-f]{40})/(pin|\d+)")
 
 
-def connect(url: str) -> S3Store:
+def connect(url: str, seconds: float | None = None) -> S3Store:
     """``s3://BUCKET/PREFIX?endpoint=URL&region=NAME&anonymous=1``; credentials from the
-    ``AWS_*`` variables or the instance. TierUnavailable without ``obstore``."""
+    ``AWS_*`` variables or the instance. A request may take ``seconds`` (``WRITE_SECONDS``).
+    TierUnavailable without ``obstore``."""
     try:
         from obstore.store import S3Store
     except ImportError:
@@ -74,7 +77,7 @@ def connect(url: str) -> S3Store:
         config=config,
         client_options={
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-            "timeout": timedelta(seconds=WRITE_SECONDS),
+            "timeout": timedelta(seconds=seconds or WRITE_SECONDS),
             "allow_http": (endpoint or "").startswith("http:"),
         },
         retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=CONNECT_SECONDS)},
@@ -306,7 +309,9 @@ class S3Tier(Tier):
 
     def _retain(self, name: str, until: float) -> None:
         """Apply a marker to its page and all before it."""
-        while name != ROOT and (record := self._books.pages.get(name)):
+        seen = {ROOT}
+        while name not in seen and (record := self._books.pages.get(name)):
+            seen.add(name)
             if until == math.inf and not record.pinned:
                 record.pinned = True
                 self._books.pinned_bytes += record.size

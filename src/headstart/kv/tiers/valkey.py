@@ -39,9 +39,9 @@ from headstart.kv.vault import Vault, VaultError
 NAMESPACE = "headstart"
 
 
-def connect(url: str) -> Any:
-    """``valkey://[USER:PASSWORD@]HOST:PORT/DB``, ``valkeys://`` for TLS, ``redis://`` too.
-    TierUnavailable without the client library."""
+def connect(url: str, seconds: float | None = None) -> Any:
+    """``valkey://[USER:PASSWORD@]HOST:PORT/DB``, ``valkeys://`` for TLS, ``redis://`` too. A
+    command may take ``seconds`` (``WRITE_SECONDS``). TierUnavailable without the client library."""
     try:
         from valkey import Valkey
         from valkey.backoff import NoBackoff
@@ -55,7 +55,7 @@ def connect(url: str) -> Any:
     return Valkey.from_url(
         urlunsplit((scheme, parts.netloc, parts.path, "", "")),
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=WRITE_SECONDS,
+        socket_timeout=seconds or WRITE_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
 
