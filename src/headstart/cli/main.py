@@ -11,6 +11,7 @@ from headstart import __version__
 from headstart.cli.cache import cache
 from headstart.cli.demo import demo
 from headstart.cli.serve import serve
+from headstart.cli.simulate import simulate
 
 INTERRUPTED = 130
 """Exit status of a program that Ctrl-C ended, as shells have it."""
@@ -41,6 +42,7 @@ def _root(
 
 app.command()(serve)
 app.command()(demo)
+app.command()(simulate)
 app.add_typer(cache, name="cache")
 
 

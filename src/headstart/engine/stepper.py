@@ -24,6 +24,8 @@ from headstart.kv import KVCache
 from headstart.kv.cache import Rows
 from headstart.kv.tiered import TieredCache
 
+LOCK_WAIT = 0.005
+"""Seconds to let a copy of a page to a tier finish when nothing else can run."""
 DECODE_SHARE = 0.5
 """While both wait, decoding gets this much time for each second of prefill."""
 
@@ -103,7 +105,9 @@ class Stepper:
             key = request.key(tokens)
             lane = self._lanes.acquire(capacity, key, request.scope, time.time())
             if lane is None:
-                if not self.scheduler.running:
+                if not self.scheduler.running and self._cache.index.size_info().locked:
+                    time.sleep(LOCK_WAIT)  # A page on its way to a tier is in the way.
+                elif not self.scheduler.running:
                     self._fail(request, EngineError("the KV cache has no room for this prompt"))
                     continue
                 return

@@ -28,9 +28,9 @@ FIRST_OCTAVE: Final = -4
 """Bin 0 is ages below 1/16 s, the last one those above 6 days, half an octave each."""
 SPAN: Final = 6
 """Bins that share a feature's ratio."""
-ROUNDS: Final = 3
+ROUNDS: Final = 5
 RATIO_PRIOR: Final = 3.0
-KIND_PRIOR: Final = 12.0
+KIND_PRIOR: Final = 24.0
 """Expected uses, and episodes, that what is fitted for all weighs against what was seen."""
 LARGEST: Final = 0.98
 KEPT: Final = 60_000.0

@@ -19,7 +19,7 @@ LEAST_PAGES = 32_768
 MOST_NODES = 20_000
 """It reaches back over so many times the capacity, over so many pages at least, but never
 over more nodes."""
-FIRST_FIT, FIT_GROWTH, FIT_EVERY = 32, 8, 512
+FIRST_FIT, FIT_GROWTH, FIT_EVERY = 16, 16, 256
 """Requests before the first fit, the share (1/n) of them after which the next follows, and
 the longest wait, unless there are very many nodes:"""
 NODES_A_REQUEST = 16
@@ -49,8 +49,8 @@ class History:
         self.now = 0.0
         self._tree = ScopeTree("", LRU())
         self._size = 0
-        self._nodes = 0
-        self._pages = 0
+        self.nodes = 0
+        self.pages = 0
         self._tick = 0
         self._visits: OrderedDict[int, Visit] = OrderedDict()
         self._stack = Stack()
@@ -74,10 +74,10 @@ class History:
         self._use(path, visit)
         if capacity is not None:
             self._stack.shrink(capacity)
-        self._forget(capacity or self._pages)
+        self._forget(capacity or self.pages)
         if self._tick >= self._next_fit:
             pause = min(max(FIRST_FIT, self._tick // FIT_GROWTH), FIT_EVERY)
-            self._next_fit = self._tick + max(pause, self._nodes // NODES_A_REQUEST)
+            self._next_fit = self._tick + max(pause, self.nodes // NODES_A_REQUEST)
             self.hazards.fit(self._running())
         return hit
 
@@ -115,7 +115,7 @@ class History:
         upper = node.cut(part, self._size)
         assert upper.parent is not None
         upper.parent.children[upper.key[: self._size]] = upper
-        self._nodes += 1
+        self.nodes += 1
         return upper
 
     def _attach(self, parent: Node, key: bytes) -> Node:
@@ -125,8 +125,8 @@ class History:
         node = Node(self._tree, parent, key, array("i", bytes(4 * pages)))
         parent.children[key[: self._size]] = node
         self._tree.policy.add(node)
-        self._nodes += 1
-        self._pages += pages
+        self.nodes += 1
+        self.pages += pages
         return node
 
     def _use(self, path: list[Node], visit: Visit) -> None:
@@ -143,7 +143,7 @@ class History:
     def _forget(self, capacity: int) -> None:
         least = 2 * capacity
         most = max(LEAST_PAGES, REACH * capacity)
-        while self._pages > most or (self._nodes > MOST_NODES and self._pages > least):
+        while self.pages > most or (self.nodes > MOST_NODES and self.pages > least):
             leaf = self._tree.policy.front()
             if leaf is None:
                 break
@@ -155,8 +155,8 @@ class History:
         assert parent is not None
         self._tree.policy.remove(leaf)
         del parent.children[leaf.key[: self._size]]
-        self._nodes -= 1
-        self._pages -= len(leaf.slots)
+        self.nodes -= 1
+        self.pages -= len(leaf.slots)
         self._stack.forget(leaf.tick, len(leaf.slots))
         if parent.is_leaf and parent.parent is not None:
             self._tree.policy.restore(parent)

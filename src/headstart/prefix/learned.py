@@ -29,7 +29,7 @@ class Guard:
     GIVE = 0.25
     SMALL = 0.4
     FIXED = 20
-    SHARE = 0.05
+    SHARE = 0.02
 
     def __init__(self) -> None:
         self.trusts = False
@@ -64,7 +64,7 @@ class Learned(Policy):
         self._history = History(Hazards())
         self._lru = LRU()
         self._gittins = Gittins(self._history)
-        self._guard = Guard()
+        self.guard = Guard()
         self._ghost: RadixTree | None = None
         self._tree: ScopeTree | None = None
         self._evicting = False
@@ -78,7 +78,7 @@ class Learned(Policy):
     @property
     def follows(self) -> str:
         """Which order evictions follow now: ``lru`` or ``gittins``."""
-        return "gittins" if self._guard.trusts else "lru"
+        return "gittins" if self.guard.trusts else "lru"
 
     def asked(self, key: bytes, size: int, now: float) -> None:
         if self._evicting and self._tree is not None:
@@ -86,7 +86,7 @@ class Learned(Policy):
         lru = self._history.asked(key, size, now, self._capacity)
         lead = self._shadow(key, size, now) - lru
         if self._capacity is not None:
-            self._guard.saw(len(key) // size, lead, self._capacity)
+            self.guard.saw(len(key) // size, lead, self._capacity)
 
     def add(self, leaf: Node) -> None:
         self._tree = leaf.tree
@@ -108,7 +108,7 @@ class Learned(Policy):
 
     def front(self) -> Node | None:
         self._evicting = True
-        return self._gittins.front() if self._guard.trusts else self._lru.front()
+        return self._gittins.front() if self.guard.trusts else self._lru.front()
 
     def __contains__(self, node: object) -> bool:
         return node in self._lru

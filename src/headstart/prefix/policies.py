@@ -54,7 +54,7 @@ class Policy(ABC):
     def front(self) -> Node | None:
         """The leaf to give up first; None if there is none."""
 
-    def asked(self, key: bytes, size: int, now: float) -> None:
+    def asked(self, key: bytes, size: int, now: float) -> None:  # noqa: B027 (optional)
         """A request of this scope is about to be matched: its whole key, stored or not, with
         ``size`` bytes a page. For policies that learn; the others need not know."""
 

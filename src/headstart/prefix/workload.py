@@ -41,9 +41,20 @@ class Workload:
         """Whole blocks of all calls."""
         return sum(len(call.blocks) for call in self.calls)
 
+    def first(self, calls: int) -> Workload:
+        """Only so many calls; their blocks are numbered anew."""
+        numbers: dict[int, int] = {}
+        kept = [
+            call._replace(
+                blocks=array("i", [numbers.setdefault(b, len(numbers)) for b in call.blocks])
+            )
+            for call in self.calls[:calls]
+        ]
+        return Workload(self.name, self.block_tokens, len(numbers), kept)
+
     def rate(self, blocks: float) -> float:
         """The share of all prompt tokens that so many hit blocks are; 0.0 if there are none."""
-        return blocks * self.block_tokens / self.tokens if self.calls else 0.0
+        return blocks * self.block_tokens / self.tokens if self.tokens else 0.0
 
 
 class Numbering:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -278,6 +280,37 @@ def test_a_forgotten_tenant_is_gone_at_once(
     assert len(page_files(tmp_path)) == 3
     fill(store, 3)
     assert load(store, 3) == 3
+
+
+READER = """
+import sys, time
+from headstart.kv.open import open_store
+from headstart.kv.seal import MasterKey
+from tests.kv.tiers.support import FINGERPRINT, load
+store = open_store(FINGERPRINT, disk=sys.argv[1], master=MasterKey(b"m" * 32))
+told = []
+store.on_forget(told.append)
+assert load(store, 3) == 3
+print("ready", flush=True)
+deadline = time.monotonic() + 60
+while not told and time.monotonic() < deadline:
+    time.sleep(0.01)
+assert told == ["acme"]
+assert load(store, 3) == 0
+store.close()
+"""
+
+
+def test_another_process_forgets_too(opened: Open, tmp_path: Path) -> None:
+    store = opened(master=MASTER)
+    fill(store, 3)
+    command = [sys.executable, "-c", READER, f"{tmp_path}:1M"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as reader:
+        assert reader.stdout
+        assert reader.stdout.readline() == "ready\n"
+        assert store.forget("acme")
+        assert reader.wait(90) == 0
+    assert store.keyring.propagation == 2.0
 
 
 def test_pages_a_dying_process_left_of_a_forgotten_tenant_are_dropped(

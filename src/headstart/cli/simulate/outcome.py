@@ -106,7 +106,7 @@ def find_out(
     """Simulate. ``advance`` is called after every call of every replay."""
     curve = hit_curve(workload)
     future = foresee(workload)
-    points = []
+    points: list[Point] = []
     for capacity in capacities:
         hits = dict.fromkeys(policies, 0)
         for name in policies:

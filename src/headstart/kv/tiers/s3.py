@@ -10,8 +10,9 @@ S3 knows no recency and no limit: each process keeps books of what it listed, wr
 read, and evicts by them. They are listed anew every ``LIST_SECONDS``, so that several
 writers together may exceed the limit by what they write in between.
 
-``obstore`` rather than ``boto3``: it answers small requests several times faster, keeps the
-interpreter lock free while it transfers, and is one wheel without dependencies.
+``obstore`` rather than ``boto3``, measured against one local server: a HEAD in 2.1 ms rather
+than 6.0 (0.4 ms of our own processor rather than 2.2), a page of 5.9 MB in 10 rather than
+13 ms; it is imported in 9 rather than 109 ms and keeps the interpreter lock free meanwhile.
 """
 
 from __future__ import annotations
