@@ -26,7 +26,7 @@ def directly(workload: Workload, capacity: int, ttl: float) -> int:
     return hits
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(workloads())
 def test_every_capacity_and_lifetime_is_what_a_cache_would_hit(workload: Workload) -> None:
     curve = hit_curve(workload)

@@ -67,6 +67,6 @@ def test_a_rare_kind_is_expected_to_do_what_its_features_do() -> None:
 
 def test_an_unknown_kind_has_a_value_before_any_fit_and_it_falls_with_age() -> None:
     hazards = Hazards()
-    values = [hazards.value(None, number) for number in range(BINS - 1)]
+    values = [hazards.value(None, number) for number in range(1, BINS - 1)]
     assert values == sorted(values, reverse=True)
     assert values[-1] > 0

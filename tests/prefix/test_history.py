@@ -50,23 +50,25 @@ def test_it_forgets_the_oldest_and_stays_within_bounds(monkeypatch: pytest.Monke
     assert kept.key == pack([1])
 
 
-def test_an_agent_that_comes_back_at_once_is_worth_more_than_one_shots() -> None:
+def test_an_agent_in_its_stride_is_worth_more_than_one_that_has_always_ended_there() -> None:
     history = History(Hazards())
     now = 0.0
-    for number in range(300):
+    for number in range(200):
         now += 30.0
-        ask(history, [number * 10 + 5_000_000], now)
         loop = [number]
         for turn in range(4):
             now += 2.0
-            loop = [*loop, 1_000_000 + number * 10 + turn] * 1
+            loop = [*loop, 1_000_000 + 10 * number + turn]
             ask(history, loop, now)
-    agent = history.find(pack(loop[:4]))
-    ask(history, [9_999_999], now)
-    single = history.find(pack([9_999_999]))
-    assert agent is not None
-    assert single is not None
-    assert history.value(agent)[0] > history.value(single)[0]
+    ended = history.find(pack(loop))
+    going = [500, 501]
+    for turn in range(3):
+        ask(history, going, now + 2.0 * turn)
+        going = [*going, 600 + turn]
+    middle = history.find(pack(going))
+    assert ended is not None
+    assert middle is not None
+    assert history.value(middle)[0] > 5 * history.value(ended)[0]
 
 
 def test_clocks_that_go_back_are_held() -> None:

@@ -20,22 +20,25 @@ class Guard:
     """Which of two policies to follow, from what each would have hit.
 
     Follows LRU until the other one's lead since its worst moment exceeds ``ENTER`` of all
-    pages asked for, and what changing over may cost; goes back when the other one has fallen
-    behind its best by more than ``LEAVE`` of them and ``GIVE`` of what it has won meanwhile.
+    pages asked for, and what changing over may cost. Goes back when the other one has fallen
+    behind its best by more than ``LEAVE`` of them and ``GIVE`` of what it has won meanwhile;
+    if it has won nothing, it has to prove itself by twice as much the next time.
     """
 
     ENTER = 0.001
     LEAVE = 0.0004
     GIVE = 0.25
-    SMALL = 0.4
-    FIXED = 20
-    SHARE = 0.02
+    SMALL, FIXED, SHARE = 0.4, 20, 0.02
+    """Changing over may cost so much of what a small cache holds; of a large one this share
+    and so many pages."""
+    MOST_DOUBT = 16.0
 
     def __init__(self) -> None:
         self.trusts = False
         self._asked = 0.0
         self._swing = 0.0
         self._won = 0.0
+        self._doubt = 1.0
 
     def saw(self, asked: int, lead: int, capacity: int) -> None:
         """One request: its pages, how many more of them than LRU the other one hit, and the
@@ -45,12 +48,13 @@ class Guard:
             self._won += lead
             self._swing = max(0.0, self._swing - lead)
             if self._swing > self.LEAVE * self._asked + self.GIVE * max(0.0, self._won):
+                self._doubt = 1.0 if self._won > 0 else min(self.MOST_DOUBT, 2 * self._doubt)
                 self.trusts, self._swing = False, 0.0
         else:
             self._swing = max(0.0, self._swing + lead)
             cost = min(self.SMALL * capacity, self.FIXED + self.SHARE * capacity)
-            if self._swing > max(self.ENTER * self._asked, cost):
-                self.trusts, self._swing = True, 0.0
+            if self._swing > self._doubt * max(self.ENTER * self._asked, cost):
+                self.trusts, self._swing, self._won = True, 0.0, 0.0
 
 
 class Learned(Policy):

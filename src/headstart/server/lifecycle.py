@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -15,6 +16,9 @@ from starlette.types import ASGIApp
 
 from headstart.engine.contract import Engine
 
+STEP_SECONDS = 5
+"""A step of the engine may be under way when the grace period ends: its requests are told
+after it."""
 _POLL = 0.5
 """Seconds between looks at whether the server's thread is still there."""
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -77,7 +81,7 @@ class EmbeddedServer:
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=round(grace) + 1,
+                timeout_graceful_shutdown=math.ceil(grace) + STEP_SECONDS,
             )
         )
         self._fault: BaseException | None = None

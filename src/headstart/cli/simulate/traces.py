@@ -101,18 +101,17 @@ class Reader:
 
     def add(self, file: Path) -> None:
         """Read one file; what cannot be read goes to ``problems``."""
-        try:
-            rows = list(_rows(file, self.problems))
-        except (OSError, EOFError, zlib.error) as error:
-            self.problems.append(Problem(str(file), 0, str(error) or "ends too early"))
-            return
         last = _Last()
         timed: dict[int, list[Call]] = {}
-        for line, row in rows:
-            try:
-                self._row(file, line, row, last, timed)
-            except _Bad as bad:
-                self.problems.append(Problem(str(file), line, str(bad)))
+        line = 0
+        try:
+            for line, row in _rows(file, self.problems):
+                try:
+                    self._row(file, line, row, last, timed)
+                except _Bad as bad:
+                    self.problems.append(Problem(str(file), line, str(bad)))
+        except (OSError, EOFError, zlib.error) as error:
+            self.problems.append(Problem(str(file), line and line + 1, str(error)))
         for block, calls in timed.items():
             self._sessions.append(Session(str(file), block, True, calls))
 
@@ -122,14 +121,15 @@ class Reader:
         Sessions without a clock start at random (``seed``), so that about ``concurrent`` of
         them are open at a time.
         """
-        if not any(session.calls for session in self._sessions):
+        sessions = [session for session in self._sessions if session.calls]
+        if not sessions:
             raise TraceError("no calls in the trace")
-        sizes = {session.block_tokens for session in self._sessions}
+        sizes = {session.block_tokens for session in sessions}
         if len(sizes) > 1:
             listed = " and ".join(map(str, sorted(sizes)))
             raise TraceError(f"blocks of {listed} tokens cannot share a cache: one kind at a time")
-        calls = [call for session in self._sessions if session.clock for call in session.calls]
-        calls.extend(_staggered([s for s in self._sessions if not s.clock], concurrent, seed))
+        calls = [call for session in sessions if session.clock for call in session.calls]
+        calls.extend(_staggered([s for s in sessions if not s.clock], concurrent, seed))
         calls.sort(key=lambda call: call.time)
         return Workload(name, sizes.pop(), len(self._numbering), calls)
 
@@ -241,7 +241,6 @@ class _Last:
 def _staggered(sessions: list[Session], concurrent: int, seed: int) -> Iterator[Call]:
     """Sessions without a clock, started at random, several open at a time."""
     rng = random.Random(seed)
-    sessions = [session for session in sessions if session.calls]
     rng.shuffle(sessions)
     lasting = [max(call.time for call in s.calls) - min(c.time for c in s.calls) for s in sessions]
     mean = sum(lasting) / max(1, len(lasting)) or 1.0

@@ -41,9 +41,7 @@ class Directory:
         for directory in (self.pages, self.quarantine, root / "tmp"):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._sweep()
-        self._own = root / "tmp" / secrets.token_hex(8)
-        self._own.mkdir(mode=0o700)
-        self._alive = _lock(self._own)
+        self._own, self._alive = _claim(root / "tmp")
 
     def path(self, key: PageKey) -> Path:
         """Where a page lies."""
@@ -174,6 +172,21 @@ def _directories(path: Path | str) -> list[os.DirEntry[str]]:
     with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
         return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
     return []
+
+
+def _claim(parent: Path) -> tuple[Path, int]:
+    """A new directory and the lock on it. Until it is locked, another process that opens
+    the store may take it for a dead one's and sweep it up: then make another."""
+    while True:
+        own = parent / secrets.token_hex(8)
+        own.mkdir(mode=0o700)
+        try:
+            lock = _lock(own)
+        except (BlockingIOError, FileNotFoundError):
+            continue
+        if own.exists():
+            return own, lock
+        os.close(lock)
 
 
 def _lock(directory: Path) -> int:
