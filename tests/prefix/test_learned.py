@@ -27,7 +27,7 @@ class Always(Guard):
         super().__init__()
         self.trusts = True
 
-    def saw(self, asked: int, lead: int, capacity: int) -> None:
+    def saw(self, asked: int, lead: int, real: int, capacity: int) -> None:
         pass
 
 
@@ -160,25 +160,41 @@ def test_on_real_traffic_it_is_never_far_below_lru(name: str, share: float) -> N
 def test_the_guard_waits_for_proof_and_leaves_in_time() -> None:
     guard = Guard()
     for _ in range(1000):
-        guard.saw(asked=10, lead=0, capacity=1000)
+        guard.saw(asked=10, lead=0, real=0, capacity=1000)
     assert not guard.trusts
     lost = 0
     while not guard.trusts:
-        guard.saw(asked=10, lead=2, capacity=1000)
+        guard.saw(asked=10, lead=2, real=0, capacity=1000)
         lost += 2
         assert lost < 100
     assert lost > 20
     behind = 0
     while guard.trusts:
-        guard.saw(asked=10, lead=-1, capacity=1000)
+        guard.saw(asked=10, lead=-1, real=0, capacity=1000)
         behind += 1
         assert behind < 20
+
+
+def test_what_was_really_lost_ends_its_trust_whatever_the_shadow_says() -> None:
+    guard = Guard()
+    guard.trusts = True
+    for _ in range(2000):
+        guard.saw(asked=10, lead=1, real=0, capacity=1000)
+    for _ in range(11):
+        guard.saw(asked=10, lead=1, real=-1, capacity=1000)
+    assert not guard.trusts
+    for _ in range(1000):
+        guard.saw(asked=10, lead=3, real=0, capacity=1000)
+        assert not guard.trusts
+    for _ in range(3000):
+        guard.saw(asked=10, lead=3, real=0, capacity=1000)
+    assert guard.trusts
 
 
 def test_ups_and_downs_of_equals_do_not_win_its_trust() -> None:
     guard = Guard()
     for number in range(10_000):
-        guard.saw(asked=10, lead=3 if number % 2 else -3, capacity=1000)
+        guard.saw(asked=10, lead=3 if number % 2 else -3, real=0, capacity=1000)
         assert not guard.trusts
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from headstart.engine import attention
 from headstart.engine.attention import Span
 from headstart.engine.contract import EngineError, UnsupportedModel
-from headstart.engine.lanes import DTYPES
+from headstart.engine.lanes import DTYPES, Lane
 from headstart.engine.linear import pack_linears
 from headstart.engine.probe import probe, refuse_unsupported
 
@@ -48,6 +48,13 @@ class CausalModel:
         self.name = Path(folder).name
         self.context = int(config.get_text_config().max_position_embeddings)
         self.stop_tokens = _stop_tokens(model, self.tokenizer)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Let the kernels compile what they compile at first use, before anybody waits."""
+        lane = Lane(self.layout, 128, self.device)
+        for start, count in ((0, 64), (64, 32), (96, 1)):
+            self.forward([0] * count, [Span(lane, start, count)])
 
     @torch.inference_mode()
     def forward(self, tokens: Sequence[int], spans: Sequence[Span]) -> Tensor:
