@@ -29,11 +29,11 @@ class Forest:
         self._tick = 0
         self._policy = policy
 
-    def ask(self, key: bytes, stored: int, scope: Scope, now: float) -> None:
-        """Tell a scope's policy what was asked for, and how many pages of it are stored."""
+    def ask(self, key: bytes, scope: Scope, now: float) -> None:
+        """Tell a scope's policy what is about to be looked up."""
         tree = self.trees.get(scope.tenant)
         if tree is not None:
-            tree.policy.asked(key, self.size, stored, now)
+            tree.policy.asked(key, self.size, now)
 
     def seek(self, key: bytes, scope: Scope) -> Place:
         """The longest stored prefix; of equal ones that with most of it shared."""

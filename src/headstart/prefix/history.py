@@ -65,8 +65,6 @@ class History:
         root = self._tree.root
         place = descend(root, root.children, key, 0, size)
         path = self._end_of(place).path()
-        if capacity is not None:
-            self._stack.shrink(capacity)
         hit = self._stack.holds(path, capacity)
         for node in path:
             self.hazards.used(self.kind(node), self.now - node.last_access)
@@ -74,6 +72,8 @@ class History:
         if len(key) > reach(place):
             path.insert(0, self._attach(path[0] if path else root, key[reach(place) :]))
         self._use(path, visit)
+        if capacity is not None:
+            self._stack.shrink(capacity)
         self._forget(capacity or self.pages)
         if self._tick >= self._next_fit:
             pause = min(max(FIRST_FIT, self._tick // FIT_GROWTH), FIT_EVERY)

@@ -17,55 +17,44 @@ GHOST = Scope("ghost")
 
 
 class Guard:
-    """Which of two policies to follow, from what each would have hit and what was hit.
+    """Which of two policies to follow, from what each would have hit.
 
     Follows LRU until the other one's lead since its worst moment exceeds ``ENTER`` of all
     pages asked for, and what changing over may cost. Goes back when the other one has fallen
-    behind its best by more than ``LEAVE`` of them and ``GIVE`` of what it has won, or when
-    what was really hit is behind LRU by more than ``LOSS`` of them and that cost, and stays
-    with LRU until it is less than half as much.
+    behind its best by more than ``LEAVE`` of them and ``GIVE`` of what it has won meanwhile;
+    if it has won nothing, it has to prove itself by twice as much the next time.
     """
 
-    FIRST = 40
-    """Requests to a full cache before there is any proof."""
     ENTER = 0.001
     LEAVE = 0.0004
     GIVE = 0.25
-    LOSS = 0.0005
     SMALL, FIXED, SHARE = 0.4, 20, 0.02
     """Changing over may cost so much of what a small cache holds; of a large one this share
     and so many pages."""
+    MOST_DOUBT = 16.0
 
     def __init__(self) -> None:
         self.trusts = False
-        self._requests = 0
         self._asked = 0.0
         self._swing = 0.0
         self._won = 0.0
-        self._ahead = 0.0
+        self._doubt = 1.0
 
-    def saw(self, asked: int, lead: int, real: int, capacity: int) -> None:
-        """One request: its pages, how many more of them than LRU the other one would have hit,
-        how many more really were, and the pages that each may hold."""
-        self._requests += 1
+    def saw(self, asked: int, lead: int, capacity: int) -> None:
+        """One request: its pages, how many more of them than LRU the other one hit, and the
+        pages that each may hold."""
         self._asked += asked
-        self._ahead += real
-        cost = min(self.SMALL * capacity, self.FIXED + self.SHARE * capacity)
         if self.trusts:
             self._won += lead
             self._swing = max(0.0, self._swing - lead)
-            patience = self.LEAVE * self._asked + self.GIVE * max(0.0, self._won)
-            if self._swing > patience or self._ahead < -self._bearable(cost):
+            if self._swing > self.LEAVE * self._asked + self.GIVE * max(0.0, self._won):
+                self._doubt = 1.0 if self._won > 0 else min(self.MOST_DOUBT, 2 * self._doubt)
                 self.trusts, self._swing = False, 0.0
         else:
             self._swing = max(0.0, self._swing + lead)
-            proven = self._swing > max(self.ENTER * self._asked, cost)
-            sound = self._ahead >= -self._bearable(cost) / 2
-            if proven and sound and self._requests >= self.FIRST:
-                self.trusts, self._swing = True, 0.0
-
-    def _bearable(self, cost: float) -> float:
-        return self.LOSS * self._asked + cost
+            cost = min(self.SMALL * capacity, self.FIXED + self.SHARE * capacity)
+            if self._swing > self._doubt * max(self.ENTER * self._asked, cost):
+                self.trusts, self._swing, self._won = True, 0.0, 0.0
 
 
 class Learned(Policy):
@@ -95,13 +84,13 @@ class Learned(Policy):
         """Which order evictions follow now: ``lru`` or ``gittins``."""
         return "gittins" if self.guard.trusts else "lru"
 
-    def asked(self, key: bytes, size: int, stored: int, now: float) -> None:
+    def asked(self, key: bytes, size: int, now: float) -> None:
         if self._evicting and self._tree is not None:
             self._capacity, self._evicting = self._tree.counts.pages, False
         lru = self._history.asked(key, size, now, self._capacity)
         lead = self._shadow(key, size, now) - lru
         if self._capacity is not None:
-            self.guard.saw(len(key) // size, lead, stored - lru, self._capacity)
+            self.guard.saw(len(key) // size, lead, self._capacity)
 
     def add(self, leaf: Node) -> None:
         self._tree = leaf.tree

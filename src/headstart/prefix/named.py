@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from headstart.prefix.learned import Learned
 from headstart.prefix.policies import FIFO, LFU, LRU, Policy
 
-POLICIES: dict[str, Callable[[], Policy]] = {"lru": LRU, "lfu": LFU, "fifo": FIFO}
+POLICIES: dict[str, Callable[[], Policy]] = {
+    "lru": LRU,
+    "lfu": LFU,
+    "fifo": FIFO,
+    "learned": Learned,
+}
 
 
 def policy_named(name: str) -> Callable[[], Policy]:

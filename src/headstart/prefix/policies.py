@@ -54,11 +54,9 @@ class Policy(ABC):
     def front(self) -> Node | None:
         """The leaf to give up first; None if there is none."""
 
-    def asked(  # noqa: B027 (optional)
-        self, key: bytes, size: int, stored: int, now: float
-    ) -> None:
-        """A request of this scope is about to be matched: its whole key, ``size`` bytes a page,
-        of which ``stored`` pages are stored. For policies that learn."""
+    def asked(self, key: bytes, size: int, now: float) -> None:  # noqa: B027 (optional)
+        """A request of this scope is about to be matched: its whole key, stored or not, with
+        ``size`` bytes a page. For policies that learn; the others need not know."""
 
     @abstractmethod
     def __contains__(self, node: object) -> bool: ...

@@ -55,8 +55,8 @@ class RadixTree(PrefixIndex):
     def match(self, key: bytes, scope: Scope, now: float) -> Match:
         self._check_key(key)
         self._marks.expire(now)
+        self._forest.ask(key, scope, now)
         place = self._forest.seek(key, scope)
-        self._forest.ask(key, reach(place) // self._size, scope, now)
         path = self._forest.end_of(place).path()
         self._forest.use(path, now, hit=1)
         return Match(reach(place) // self.width, _slots(path))
