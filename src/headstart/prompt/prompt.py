@@ -6,9 +6,10 @@ finest places where a provider lets a cache directive stand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 class Kind(StrEnum):
@@ -32,12 +33,44 @@ class Segment:
     part: int
     """Index of the block within its message, of the tool, or of the system block."""
     text: str
-    """Text as the model gets it; canonical JSON for tools and tool calls; empty for a
-    block that is dropped from the prompt."""
+    """Text as the model gets it; canonical JSON for tools, tool calls and blocks that are
+    no text; empty for a block that is dropped from the prompt."""
     content: Any
     """The parsed block as the client sent it."""
     ttl: float | None
-    """Seconds, if a cache directive stands on it."""
+    """Seconds, if a cache directive stands on it (an automatic one included)."""
+    type: str = "text"
+    """"text", "tool", "tool_use", "tool_result", "thinking", "image", "audio", "document",
+    or the dialect's own name of a block that is none of these."""
+    canonical: bytes = b""
+    """What the block adds to a prompt cache's key: the block without its cache directives,
+    as compact JSON with its keys in the client's order; for a bare string, the JSON of its
+    one-block form. Empty where a dialect does not fill it in."""
+    markable: bool = True
+    """A cache directive may stand on it."""
+    boundary: bool = False
+    """A provider that chooses its own breakpoints may put one at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What a request says to the provider's cache, apart from markers on segments."""
+
+    automatic: bool = False
+    """An automatic marker was asked for (it then stands on its segment as well)."""
+    mode: Literal["implicit", "explicit"] | None = None
+    ttl: float | None = None
+    """Seconds asked for, for the whole request."""
+    key: str | None = None
+    """Routing or partition key (``prompt_cache_key``)."""
+    retention: str | None = None
+    user: str | None = None
+    """End user, where the provider isolates by it."""
+    session: str | None = None
+    """Conversation id, where the provider routes by it."""
+    salt: str | None = None
+    resource: str | None = None
+    """Name of a cache object that the prompt continues (Gemini's ``cachedContent``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +79,11 @@ class Prompt:
 
     model: str
     segments: tuple[Segment, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Every other parameter that some provider's key may depend on: dotted name ->
+    canonical JSON (``{"tool_choice": '{"type":"any"}', "thinking": ..., "images": "true"}``).
+    A provider's rules say which of them count and from which section on."""
+    controls: Controls = field(default_factory=Controls)
 
     @property
     def marked(self) -> tuple[Segment, ...]:

@@ -1,5 +1,6 @@
-"""Exclusive token buckets: every token of a request is in exactly one of them."""
+"""Exclusive token buckets, and the closed list of reasons for what was not read."""
 
 from headstart.usage.buckets import Usage
+from headstart.usage.reasons import MissReason
 
-__all__ = ["Usage"]
+__all__ = ["MissReason", "Usage"]

@@ -21,17 +21,20 @@ class Usage:
     write_5m: int = 0
     write_1h: int = 0
     write_other: int = 0
-    """Input processed and written to a cache entry, by lifetime."""
+    """Input processed and written to a cache entry, by lifetime; ``write_other`` is for the
+    lifetimes that have no bucket of their own."""
     output: int = 0
+    write_30m: int = 0
+    write_12h: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.fresh, self.read, self.written, self.output) < 0:
+        if min(getattr(self, name) for name in self.__slots__) < 0:
             raise ValueError(f"negative token count: {self}")
 
     @property
     def written(self) -> int:
         """Input tokens written to a cache entry, whatever its lifetime."""
-        return self.write_5m + self.write_1h + self.write_other
+        return self.write_5m + self.write_30m + self.write_1h + self.write_12h + self.write_other
 
     @property
     def input(self) -> int:
@@ -51,4 +54,6 @@ class Usage:
             self.write_1h + other.write_1h,
             self.write_other + other.write_other,
             self.output + other.output,
+            self.write_30m + other.write_30m,
+            self.write_12h + other.write_12h,
         )
