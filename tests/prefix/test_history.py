@@ -76,3 +76,11 @@ def test_clocks_that_go_back_are_held() -> None:
     ask(history, [1, 2], 100.0)
     ask(history, [1, 2, 3], 50.0)
     assert history.now == 100.0
+
+
+def test_a_limit_that_becomes_known_late_counts_from_the_next_request_on() -> None:
+    history = History(Hazards())
+    for number in range(10):
+        ask(history, [number, 100 + number], float(number))
+    assert ask(history, [7, 107], 20.0, capacity=4) == 0
+    assert ask(history, [9, 109], 21.0, capacity=4) == 2

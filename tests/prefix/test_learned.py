@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.prefix import LRU, RadixTree, Scope, pack
+from headstart.prefix.curve import hit_curve
 from headstart.prefix.gittins import Gittins
 from headstart.prefix.hazard import Hazards
 from headstart.prefix.history import History
@@ -15,9 +16,11 @@ from headstart.prefix.learned import Guard, Learned
 from headstart.prefix.node import Node
 from headstart.prefix.simulate import Cache, replay
 from headstart.prefix.workload import Workload
-from tests.prefix.workloads import of_paths, workloads
+from tests.prefix.workloads import REAL, of_paths, real, workloads
 
 SCOPE = Scope("acme")
+SHARES = (0.01, 0.03, 0.1, 0.3)
+CALLS = 4000
 
 
 class Always(Guard):
@@ -27,7 +30,7 @@ class Always(Guard):
         super().__init__()
         self.trusts = True
 
-    def saw(self, asked: int, lead: int, capacity: int) -> None:
+    def saw(self, asked: int, lru: int, lead: int, capacity: int) -> None:
         pass
 
 
@@ -146,29 +149,77 @@ def test_it_learns_what_comes_back_and_beats_lru() -> None:
     assert learned > 1.3 * lru
 
 
-def test_the_guard_waits_for_proof_and_leaves_in_time() -> None:
-    guard = Guard()
-    for _ in range(1000):
-        guard.saw(asked=10, lead=0, capacity=1000)
-    assert not guard.trusts
-    lost = 0
+def proof(guard: Guard, capacity: int) -> int:
+    """Pages by which the other one has to lead until the guard trusts it."""
+    led = 0
     while not guard.trusts:
-        guard.saw(asked=10, lead=2, capacity=1000)
-        lost += 2
-        assert lost < 100
-    assert lost > 20
+        guard.saw(asked=10, lru=5, lead=2, capacity=capacity)
+        led += 2
+        assert led < 100_000
+    return led
+
+
+def seasoned(requests: int) -> Guard:
+    guard = Guard()
+    for _ in range(requests):
+        guard.saw(asked=10, lru=5, lead=0, capacity=100)
+    assert not guard.trusts
+    return guard
+
+
+def test_the_guard_waits_for_proof_and_leaves_in_time() -> None:
+    guard = seasoned(10_000)
+    won = proof(guard, capacity=100)
+    assert 100 < won < 120
     behind = 0
     while guard.trusts:
-        guard.saw(asked=10, lead=-1, capacity=1000)
+        guard.saw(asked=10, lru=5, lead=-1, capacity=100)
         behind += 1
-        assert behind < 20
+        assert behind < 60
+    assert behind > 40
+
+
+def test_it_gives_back_no_more_than_half_of_what_was_won() -> None:
+    guard = seasoned(100)
+    proof(guard, capacity=2)
+    for _ in range(1000):
+        guard.saw(asked=10, lru=5, lead=3, capacity=2)
+    behind = 0
+    while guard.trusts:
+        guard.saw(asked=10, lru=0, lead=-1, capacity=2)
+        behind += 1
+    assert behind <= 1500
+
+
+def test_the_larger_the_risk_the_stronger_the_proof() -> None:
+    needed = [proof(seasoned(10_000), capacity) for capacity in (10, 200, 500, 1000, 2000)]
+    assert needed[0] <= 104
+    assert needed[1] <= 104
+    risky = [need / capacity for need, capacity in zip(needed[2:], (500, 1000, 2000), strict=True)]
+    assert 0.25 < risky[0] < risky[1] < risky[2]
 
 
 def test_ups_and_downs_of_equals_do_not_win_its_trust() -> None:
     guard = Guard()
     for number in range(10_000):
-        guard.saw(asked=10, lead=3 if number % 2 else -3, capacity=1000)
+        guard.saw(asked=10, lru=5, lead=3 if number % 2 else -3, capacity=1000)
         assert not guard.trusts
+
+
+def test_requests_without_a_page_prove_nothing() -> None:
+    guard = Guard()
+    guard.saw(asked=0, lru=0, lead=0, capacity=10)
+    assert not guard.trusts
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("share", SHARES)
+def test_on_real_traffic_it_is_never_far_below_lru(name: str, share: float) -> None:
+    workload = real(name, calls=CALLS)
+    capacity = max(1, int(workload.footprint * share))
+    learned = workload.rate(sum(step.hit for step in replay(workload, Learned, capacity)))
+    lru = workload.rate(hit_curve(workload).hits(capacity))
+    assert learned >= lru - 0.001
 
 
 def test_it_says_which_order_it_follows() -> None:

@@ -30,7 +30,7 @@ SPAN: Final = 6
 """Bins that share a feature's ratio."""
 ROUNDS: Final = 5
 RATIO_PRIOR: Final = 3.0
-KIND_PRIOR: Final = 24.0
+KIND_PRIOR: Final = 200.0
 """Expected uses, and episodes, that what is fitted for all weighs against what was seen."""
 LARGEST: Final = 0.98
 KEPT: Final = 60_000.0

@@ -17,8 +17,8 @@ from headstart.prefix.walk import descend, reach
 REACH = 4
 LEAST_PAGES = 32_768
 MOST_NODES = 20_000
-"""It reaches back over so many times the capacity, over so many pages at least, but never
-over more nodes."""
+"""It reaches back over so many times the capacity, and over so many pages at least; but over
+no more nodes, unless twice the capacity takes them."""
 FIRST_FIT, FIT_GROWTH, FIT_EVERY = 16, 16, 256
 """Requests before the first fit, the share (1/n) of them after which the next follows, and
 the longest wait, unless there are very many nodes:"""
@@ -65,6 +65,8 @@ class History:
         root = self._tree.root
         place = descend(root, root.children, key, 0, size)
         path = self._end_of(place).path()
+        if capacity is not None:
+            self._stack.shrink(capacity)
         hit = self._stack.holds(path, capacity)
         for node in path:
             self.hazards.used(self.kind(node), self.now - node.last_access)
@@ -72,8 +74,6 @@ class History:
         if len(key) > reach(place):
             path.insert(0, self._attach(path[0] if path else root, key[reach(place) :]))
         self._use(path, visit)
-        if capacity is not None:
-            self._stack.shrink(capacity)
         self._forget(capacity or self.pages)
         if self._tick >= self._next_fit:
             pause = min(max(FIRST_FIT, self._tick // FIT_GROWTH), FIT_EVERY)

@@ -19,42 +19,50 @@ GHOST = Scope("ghost")
 class Guard:
     """Which of two policies to follow, from what each would have hit.
 
+    The cache holds what the one it follows has kept, so going over to the other one and back
+    has a cost. The *risk* is what that is likely to be at most, in pages: all that LRU holds,
+    times the share of the pages asked for that LRU hits. It is weighed, not ruled out.
+
     Follows LRU until the other one's lead since its worst moment exceeds ``ENTER`` of all
-    pages asked for, and what changing over may cost. Goes back when the other one has fallen
-    behind its best by more than ``LEAVE`` of them and ``GIVE`` of what it has won meanwhile;
-    if it has won nothing, it has to prove itself by twice as much the next time.
+    pages asked for and ``PROOF`` of the risk; where the risk is n times what is tolerated (a
+    page and ``TOLERATED`` of all), n squared times as much of it. Goes back when the other
+    one has fallen behind its best by more than ``LEAVE`` of all and ``GIVE`` of what it has
+    won meanwhile.
     """
 
     ENTER = 0.001
+    PROOF = 0.4
+    TOLERATED = 0.002
     LEAVE = 0.0004
-    GIVE = 0.25
-    SMALL, FIXED, SHARE = 0.4, 20, 0.02
-    """Changing over may cost so much of what a small cache holds; of a large one this share
-    and so many pages."""
-    MOST_DOUBT = 16.0
+    GIVE = 0.5
 
     def __init__(self) -> None:
         self.trusts = False
-        self._asked = 0.0
+        self._asked = 0
+        self._hit = 0
         self._swing = 0.0
-        self._won = 0.0
-        self._doubt = 1.0
+        self._won = 0
 
-    def saw(self, asked: int, lead: int, capacity: int) -> None:
-        """One request: its pages, how many more of them than LRU the other one hit, and the
-        pages that each may hold."""
+    def saw(self, asked: int, lru: int, lead: int, capacity: int) -> None:
+        """One request: its pages, how many of them LRU would have hit, how many more the
+        other one would have, and the pages that each may hold."""
         self._asked += asked
+        self._hit += lru
         if self.trusts:
             self._won += lead
             self._swing = max(0.0, self._swing - lead)
-            if self._swing > self.LEAVE * self._asked + self.GIVE * max(0.0, self._won):
-                self._doubt = 1.0 if self._won > 0 else min(self.MOST_DOUBT, 2 * self._doubt)
+            if self._swing > self.LEAVE * self._asked + self.GIVE * max(0, self._won):
                 self.trusts, self._swing = False, 0.0
         else:
             self._swing = max(0.0, self._swing + lead)
-            cost = min(self.SMALL * capacity, self.FIXED + self.SHARE * capacity)
-            if self._swing > self._doubt * max(self.ENTER * self._asked, cost):
-                self.trusts, self._swing, self._won = True, 0.0, 0.0
+            if self._swing > max(self.ENTER * self._asked, self._proof(capacity)):
+                self.trusts, self._swing, self._won = True, 0.0, 0
+
+    def _proof(self, capacity: int) -> float:
+        """Pages of lead that make up for the risk."""
+        risk = capacity * self._hit / max(1, self._asked)
+        tolerated = 1 + self.TOLERATED * self._asked
+        return self.PROOF * risk * max(1.0, risk / tolerated) ** 2
 
 
 class Learned(Policy):
@@ -90,7 +98,7 @@ class Learned(Policy):
         lru = self._history.asked(key, size, now, self._capacity)
         lead = self._shadow(key, size, now) - lru
         if self._capacity is not None:
-            self.guard.saw(len(key) // size, lead, self._capacity)
+            self.guard.saw(len(key) // size, lru, lead, self._capacity)
 
     def add(self, leaf: Node) -> None:
         self._tree = leaf.tree

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from headstart.cli.main import app
+from headstart.cli.simulate.command import PolicyName
 from headstart.cli.simulate.traces import Reader
 from headstart.prefix import LRU
 from headstart.prefix.belady import belady, foresee
+from headstart.prefix.named import POLICIES
 from headstart.prefix.simulate import replay
 
 
@@ -104,6 +107,32 @@ def test_nothing_to_replay(tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert reason in result.stderr
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b"\x8f\x01\xff" * 99, b"[]", b'{"a": 1}'])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_what_is_no_trace_is_refused_by_name(tmp_path: Path, name: str, content: bytes) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    result = run(file)
+    assert result.exit_code == 2
+    assert f"left out {file}" in result.stderr
+    assert "what is known: Mooncake" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_gzip_that_breaks_off_is_told_and_read_so_far(trace: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(gzip.compress(trace.read_bytes())[:-200])
+    out = tmp_path / "out.json"
+    result = run(cut, "--json", out)
+    assert result.exit_code == 0
+    assert f"left out {cut}:" in result.stderr
+    assert 0 < json.loads(out.read_text())["calls"] < 120
+
+
+def test_every_policy_of_the_server_can_be_replayed() -> None:
+    assert [policy.value for policy in PolicyName] == list(POLICIES)
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_nothing_to_replay_is_an_error(tmp_path: Path, rows: list[Any]) -> None:
 
 def test_blocks_of_two_sizes_do_not_mix(tmp_path: Path) -> None:
     text = write(tmp_path / "b.jsonl", {"timestamp": 0, "input": "x"})
-    with pytest.raises(TraceError, match="16 and 512"):
+    with pytest.raises(TraceError, match="16, 512"):
         read(write(tmp_path / "a.jsonl", GOOD), text)
 
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
-from headstart.prefix import FIFO, LFU, LRU, Policy
 from headstart.prefix.belady import belady, foresee
 from headstart.prefix.curve import HitCurve, hit_curve
-from headstart.prefix.learned import Learned
+from headstart.prefix.named import policy_named
 from headstart.prefix.simulate import replay
 from headstart.prefix.workload import Workload
 
-POLICIES: Mapping[str, Callable[[], Policy]] = {
-    "lru": LRU,
-    "lfu": LFU,
-    "fifo": FIFO,
-    "learned": Learned,
-}
-"""The policies that the server has, by their names there."""
 POINTS = 400
 
 
@@ -110,7 +102,7 @@ def find_out(
     for capacity in capacities:
         hits = dict.fromkeys(policies, 0)
         for name in policies:
-            for step in replay(workload, POLICIES[name], capacity):
+            for step in replay(workload, policy_named(name), capacity):
                 hits[name] += step.hit
                 advance()
         hits["min"] = belady(future, capacity)

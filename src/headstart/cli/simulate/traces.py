@@ -37,6 +37,7 @@ USER_SECONDS = 15.0
 PAUSE_SEED = 1
 """A conversation without times gets some: answers come at so many tokens a second, tools
 take an exponential time of this mean, users a lognormal one of this median (sigma 1)."""
+KNOWN = "Mooncake, Claude Code block traces, sessions with text, OpenAI chat conversations"
 SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 
 
@@ -123,11 +124,11 @@ class Reader:
         """
         sessions = [session for session in self._sessions if session.calls]
         if not sessions:
-            raise TraceError("no calls in the trace")
+            raise TraceError(f"no calls in the trace; what is known: {KNOWN}")
         sizes = {session.block_tokens for session in sessions}
         if len(sizes) > 1:
-            listed = " and ".join(map(str, sorted(sizes)))
-            raise TraceError(f"blocks of {listed} tokens cannot share a cache: one kind at a time")
+            listed = ", ".join(map(str, sorted(sizes)))
+            raise TraceError(f"blocks of {listed} tokens cannot share a cache: one size at a time")
         calls = [call for session in sessions if session.clock for call in session.calls]
         calls.extend(_staggered([s for s in sessions if not s.clock], concurrent, seed))
         calls.sort(key=lambda call: call.time)
