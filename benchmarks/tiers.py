@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
@@ -29,6 +30,8 @@ from headstart.kv import KVCache
 from headstart.kv.layout import KVLayout
 
 SIZE, SCOPE = 8000, "default"
+REST = 0.05
+"""Seconds until torch's workers, which wait for more by spinning, have gone to sleep."""
 SMOLLM = KVLayout(30, 3, 64, "bfloat16", (None,) * 30)
 console = Console(stderr=True)
 
@@ -53,7 +56,11 @@ def engine(tiers: TierOptions | None = None) -> TransformersEngine:
 
 
 def memory_rates(rounds: int) -> dict[str, float]:
-    """Bytes a second of arena -> lane and back, and of one plain copy of as many bytes."""
+    """Bytes a second of arena -> lane and back, and of one plain copy of as many bytes.
+
+    Each on an idle machine, as a hit finds it; the load also right behind an operation of
+    torch, whose workers still keep the cores busy.
+    """
     cache = KVCache(SMOLLM, (SIZE + 64) * SMOLLM.token_bytes)
     view = ArenaView(cache.arena, SMOLLM, 1)
     lane = Lane(SMOLLM, SIZE, torch.device("cpu"))
@@ -61,11 +68,18 @@ def memory_rates(rounds: int) -> dict[str, float]:
     size = SIZE * SMOLLM.token_bytes
     source, into = torch.ones(size, dtype=torch.uint8), torch.ones(size, dtype=torch.uint8)
     view.save(lane, 0, rows)
-    rates: dict[str, list[float]] = {"memcpy": [], "memory load": [], "memory store": []}
+    work = {
+        "memcpy": lambda: into.copy_(source),
+        "memory load": lambda: view.load(lane, 0, rows),
+        "memory store": lambda: view.save(lane, 0, rows),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in [*work, "memory load behind torch"]}
     for _ in range(rounds):
-        rates["memcpy"].append(tier_raw.rate(size, lambda: into.copy_(source)))
-        rates["memory load"].append(tier_raw.rate(size, lambda: view.load(lane, 0, rows)))
-        rates["memory store"].append(tier_raw.rate(size, lambda: view.save(lane, 0, rows)))
+        for name, act in work.items():
+            time.sleep(REST)
+            rates[name].append(tier_raw.rate(size, act))
+        into.copy_(source)
+        rates["memory load behind torch"].append(tier_raw.rate(size, work["memory load"]))
     return {name: statistics.median(values) for name, values in rates.items()}
 
 
@@ -133,7 +147,7 @@ def main() -> None:
     with ExitStack() as stack:
         work = stack.enter_context(tempfile.TemporaryDirectory(dir=chosen.directory))
         console.print("raw speeds", style="dim")
-        speeds = memory_rates(max(5, rounds))
+        speeds = memory_rates(15)
         speeds |= {f"file {k}": v for k, v in tier_raw.measure(Path(work), SIZE, rounds).items()}
         ttft: dict[str, dict[str, float]] = {}
         unused = None

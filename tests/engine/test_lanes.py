@@ -3,8 +3,10 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pytest
 import torch
 
+from headstart.engine import lanes as module
 from headstart.engine.lanes import STEP, ArenaView, Lane, LanePool
 from headstart.kv import Arena, KVCache, KVLayout
 from headstart.prefix import Scope
@@ -21,10 +23,17 @@ def filled(tokens: int) -> Lane:
     return lane
 
 
-def test_kv_comes_back_from_any_rows() -> None:
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+@pytest.mark.parametrize("mapped", [True, False], ids=["host memory", "a device's"])
+def test_kv_comes_back_from_any_rows(
+    monkeypatch: pytest.MonkeyPatch, piece: int, mapped: bool
+) -> None:
+    monkeypatch.setattr(module, "PIECE_BYTES", piece * SIZE)
     arena = Arena(100 * SIZE, SIZE)
     view = ArenaView(arena, LAYOUT, 1)
     lane, back = filled(40), filled(64)
+    if not mapped:
+        lane.heads = back.heads = None
     untouched = back.kv.clone()
     rows = np.array(random.Random(1).sample(range(100), 20) + list(range(80, 90)), dtype=np.int64)
     rows = rows[np.sort(np.unique(rows, return_index=True)[1])]
@@ -107,6 +116,24 @@ def test_an_idle_lane_is_used_again() -> None:
     lanes.release(lane, A, b"")
     assert take(lanes, 3 * STEP, STEP) is lane
     assert lanes.idle_bytes == 0
+
+
+def test_a_lane_is_made_ahead_for_the_first_request() -> None:
+    cache, lanes = pool(64 * STEP)
+    assert lanes.warm() == 8 * STEP
+    assert cache.stats().running_bytes == lanes.idle_bytes == 8 * STEP * SIZE
+    lane = take(lanes, 64 * STEP, 8 * STEP)
+    assert lane is not None
+    assert lane.capacity == 64 * STEP
+    assert lanes.idle_bytes == 0
+    assert cache.stats().running_bytes == 8 * STEP * SIZE
+
+
+def test_a_budget_too_small_for_idle_lanes_makes_none_ahead() -> None:
+    cache, lanes = pool(4 * STEP)
+    assert lanes.warm() == 0
+    assert cache.stats().running_bytes == 0
+    assert take(lanes, 4 * STEP, 4 * STEP) is not None
 
 
 def test_the_lane_that_holds_most_of_the_prompt_is_taken() -> None:

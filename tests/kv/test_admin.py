@@ -1,133 +1,16 @@
-"""The operator's view of a cache, on real memory and a real disk tier; no model."""
+"""What the operator does to a cache, on real memory and a real disk tier; no model."""
 
 from __future__ import annotations
 
 import time
-from array import array
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from headstart.kv import KVCache
-from headstart.kv.admin import AmbiguousId, CacheAdmin, CacheEntry, UnknownPrefix, UnknownTenant
-from headstart.kv.keyring import Keyring
-from headstart.kv.store import TieredStore
-from headstart.kv.tiered import TieredCache
+from headstart.kv.admin import CacheAdmin, UnknownTenant
 from headstart.kv.tiers.contract import PinBudgetExceeded
-from headstart.kv.tiers.disk import DiskTier
-from headstart.kv.vault import DirectoryVault
-from headstart.prefix import Scope
-from tests.kv.tiers.support import FINGERPRINT, tokens
-
-TOKEN = FINGERPRINT.layout.token_bytes
-PAGE = FINGERPRINT.page_tokens
-ACME, BETA = Scope("acme", "_operator"), Scope("beta", "_operator")
-OPERATOR = Scope("_operator")
-
-
-class Bench:
-    """A cache of 256 tokens; with a directory also a disk tier below it."""
-
-    def __init__(self, root: Path | None = None, limit: int = 1 << 20, room: int = 256) -> None:
-        self.cache = KVCache(FINGERPRINT.layout, room * TOKEN)
-        self.tiers = None
-        if root:
-            disk, vault = DiskTier(root, limit), DirectoryVault(root / "keyring")
-            self.store = TieredStore([disk], Keyring([vault]), FINGERPRINT)
-            self.tiers = TieredCache(self.cache, self.store, PAGE)
-        self.admin = CacheAdmin(self.cache, self.tiers, "tiny", context=16)
-
-    def put(self, pages: int, scope: Scope = ACME, seed: int = 0, extra: int = 0) -> bytes:
-        """Hold a prefix in memory, and see it written."""
-        key = tokens(pages, seed, extra)
-        assert self.cache.store(key, scope, time.time(), lambda first, rows: None) * 4 == len(key)
-        if self.tiers:
-            self.tiers.save(key, scope)
-            assert self.tiers.flush(30)
-        return key
-
-    def only(self, tenant: str = "") -> CacheEntry:
-        (entry,) = self.admin.entries(tenant)
-        return entry
-
-
-MakeBench = Callable[..., Bench]
-
-
-@pytest.fixture
-def bench() -> Iterator[MakeBench]:
-    made: list[Bench] = []
-
-    def make(root: Path | None = None, **sizes: int) -> Bench:
-        made.append(Bench(root, **sizes))
-        return made[-1]
-
-    yield make
-    for one in made:
-        if one.tiers:
-            one.tiers.close()
-
-
-def test_memory_and_disk_are_one_entry(bench: MakeBench, tmp_path: Path) -> None:
-    at = bench(tmp_path)
-    key = at.put(3, extra=2)
-    entry = at.only()
-    assert entry.tiers == ("memory", "disk")
-    assert (entry.tenant, entry.model, entry.tokens) == ("acme", "tiny", 3 * PAGE + 2)
-    assert entry.bytes >= (3 * PAGE + 2) * TOKEN
-    assert time.time() - entry.used < 60
-    assert entry.id == at.store.prefix(key, ACME).keys[-1].name
-    assert at.admin.show(entry.id[:8]) == entry
-
-
-def test_the_id_outlives_memory_and_process(bench: MakeBench, tmp_path: Path) -> None:
-    at = bench(tmp_path)
-    at.put(3)
-    name = at.only().id
-    at.cache.forget("acme")
-    assert (at.only().id, at.only().tiers) == (name, ("disk",))
-    at.tiers.close()
-    again = bench(tmp_path)
-    assert (again.only().id, again.only().tenant, again.only().tokens) == (name, "acme", 12)
-
-
-def test_a_start_that_is_part_of_a_longer_stored_prefix(bench: MakeBench, tmp_path: Path) -> None:
-    at = bench(tmp_path)
-    key = at.put(4)
-    at.cache.forget("acme")
-    at.cache.store(key[: 2 * PAGE * 4], ACME, time.time(), lambda first, rows: None)
-    tiers = {entry.tokens: entry.tiers for entry in at.admin.entries()}
-    assert tiers == {2 * PAGE: ("memory", "disk"), 4 * PAGE: ("disk",)}
-
-
-def test_short_prefixes_and_those_without_tiers_have_ids_too(
-    bench: MakeBench, tmp_path: Path
-) -> None:
-    for at in (bench(), bench(tmp_path)):
-        at.put(0, extra=3)
-        at.put(0, scope=BETA, extra=3)
-        first, second = at.admin.entries()
-        assert first.id != second.id
-        assert {first.tiers, second.tiers} == {("memory",)}
-
-
-def test_no_tokens_are_told(bench: MakeBench, tmp_path: Path) -> None:
-    at = bench(tmp_path)
-    key = at.put(3)
-    assert key[:8].hex() not in repr(at.admin.entries())
-    assert repr(array("I", key)[1:4].tolist())[1:-1] not in repr(at.admin.entries())
-
-
-def test_tenants_and_models_narrow_the_list(bench: MakeBench, tmp_path: Path) -> None:
-    at = bench(tmp_path)
-    at.put(2)
-    at.put(2, BETA)
-    assert len(at.admin.entries()) == 2
-    assert at.only("beta").tenant == "beta"
-    assert len(at.admin.entries(model="tiny")) == 2
-    assert not at.admin.entries(model="00" * 16)
-    assert not at.admin.entries("nobody")
+from tests.kv.bench import ACME, BETA, OPERATOR, PAGE, TOKEN, MakeBench
+from tests.kv.tiers.support import tokens
 
 
 def test_a_pin_keeps_a_prefix_in_memory_until_it_is_taken_back(bench: MakeBench) -> None:
@@ -176,16 +59,6 @@ def test_a_pin_in_a_tier_survives_a_restart(bench: MakeBench, tmp_path: Path) ->
     assert again.only().pinned
     assert again.admin.unpin(again.only().id).tokens == 3 * PAGE
     assert not again.only().pinned
-
-
-def test_a_lease_is_listed_wherever_it_is(bench: MakeBench, tmp_path: Path) -> None:
-    at = bench(tmp_path)
-    key, until = at.put(3), time.time() + 900
-    at.tiers.lease(key, ACME, until)
-    assert at.tiers.flush(30)
-    assert at.only().leased_until == pytest.approx(until)
-    at.tiers.close()
-    assert bench(tmp_path).only().leased_until == pytest.approx(until)
 
 
 def test_where_a_tier_refuses_nothing_is_pinned(bench: MakeBench, tmp_path: Path) -> None:
@@ -293,19 +166,6 @@ def test_pages_on_their_way_up_while_their_tenant_is_forgotten_are_not_read(
     monkeypatch.setattr(at.store, "load", load_then_forget)
     assert at.tiers._fetch(key, ACME) == 0
     assert at.cache.peek(key, ACME) == 0
-
-
-def test_unknown_and_ambiguous_ids(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    at = bench()
-    at.put(2)
-    at.put(2, BETA)
-    name = at.admin.entries()[0].id
-    for wrong in ("", name[:7], "f" * 40, "not hex at all"):
-        with pytest.raises(UnknownPrefix):
-            at.admin.show(wrong)
-    monkeypatch.setattr(at.admin, "_name", lambda entry: f"00000000{entry.scope}")
-    with pytest.raises(AmbiguousId):
-        at.admin.evict("00000000")
 
 
 def test_stats_have_every_tier(bench: MakeBench, tmp_path: Path) -> None:

@@ -54,6 +54,10 @@ class ArenaMachine(RuleBasedStateMachine):
         for page in pages:
             del self.held[page]
 
+    @rule(size=st.integers(0, CAPACITY))
+    def warm(self, size: int) -> None:
+        self.arena.warm(size)
+
     @rule(size=st.integers(0, CAPACITY // 2))
     def reserve(self, size: int) -> None:
         fits = size <= self.room()
@@ -133,6 +137,25 @@ def test_address_space_is_not_touched_before_it_is_used() -> None:
     arena = Arena(1 << 30, 23_040)
     arena.allocate(10_000)
     assert _resident() - before < 1 << 20
+
+
+@needs_proc
+def test_pages_are_touched_ahead_as_far_as_the_budget_goes() -> None:
+    size = 64 << 20
+    before = _resident()
+    arena = Arena(size, 23_040)
+    assert arena.reserve(size // 2)
+    arena.warm(size)
+    assert size // 2 * 0.95 < _resident() - before < size // 2 * 1.05
+    assert arena.resident_bytes <= size
+
+
+def test_pages_touched_ahead_are_handed_out_in_one_piece() -> None:
+    arena = Arena(CAPACITY, PAGE)
+    arena.warm(20 * PAGE)
+    assert [arena.allocate(8) for _ in range(3)] == [
+        list(range(start, start + 8)) for start in (0, 8, 16)
+    ]
 
 
 @needs_proc

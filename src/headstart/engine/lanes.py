@@ -9,9 +9,13 @@ view: the kernels stay the library's own, and the arena need not lie in the mode
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,13 +27,23 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 STEP = 64
 """A lane's reservation grows by this many tokens (two pages of the operating system
 in each head's plane at 64 elements of two bytes)."""
+PIECE_BYTES = 8 << 20
+"""KV between arena and lane is copied in pieces of at most this size, several at a time,
+unless they are less than an eighth of it."""
+MOST_COPIERS = 4
+"""Memory's bandwidth, not the cores, is the limit beyond that."""
+
+Heads = npt.NDArray[np.void]
+"""One element: what one head keeps of one token."""
 
 
 class Lane:
     """KV of at most ``capacity`` tokens of one sequence; ``kv`` is
     [layers, 2, kv_heads, capacity, head_dim]."""
 
-    __slots__ = ("capacity", "content", "kept", "keys", "kv", "scope", "touched", "values")
+    __slots__ = (
+        "capacity", "content", "heads", "kept", "keys", "kv", "scope", "touched", "values",
+    )  # fmt: skip
 
     def __init__(self, layout: KVLayout, capacity: int, device: torch.device) -> None:
         self.capacity = capacity
@@ -41,11 +55,14 @@ class Lane:
         """How many of them are also the first tokens of the request that has it now."""
         shape = (layout.layers, 2, layout.kv_heads, capacity, layout.head_dim)
         dtype = DTYPES[layout.dtype]
+        self.heads: Heads | None = None
+        """The same memory as [layers * 2 * kv_heads, capacity]; None if it is a device's."""
         if device.type == "cpu":
             # Mapped by hand: memory is taken as tokens come and returned when it is dropped.
             size = capacity * layout.token_bytes
             memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             self.kv = torch.frombuffer(memory, dtype=dtype).view(shape)
+            self.heads = _heads(memory, layout).reshape(-1, capacity)
         else:
             self.kv = torch.empty(shape, dtype=dtype, device=device)
         # Views made once: taking them anew costs a microsecond each, 60 a token.
@@ -64,6 +81,20 @@ class LanePool:
         self._device = device
         self._idle: list[Lane] = []
         self._idle_limit = cache.arena.capacity // 8
+
+    def warm(self) -> int:
+        """Make a lane for a whole context and touch as much of it as idle lanes may hold,
+        before anybody waits for it. Returns the tokens it has room for; of a device's memory,
+        which its own allocator keeps, no lane is made."""
+        most = self._idle_limit // self._cache.layout.token_bytes
+        tokens = min(self.context, most // STEP * STEP)
+        if self._device.type != "cpu":
+            return tokens
+        lane = Lane(self._cache.layout, self.context, self._device)
+        if self.extend(lane, tokens, Scope(""), 0.0):
+            lane.kv[:, :, :, : lane.touched].zero_()
+            self._idle.append(lane)
+        return lane.touched
 
     def acquire(self, capacity: int, key: bytes, scope: Scope, now: float) -> Lane | None:
         """A lane for ``capacity`` tokens with room reserved for those of ``key``; None if
@@ -122,27 +153,90 @@ class ArenaView:
         count = rows * layout.token_bytes // layout.item_size
         dtype = DTYPES[layout.dtype]
         self._rows = torch.frombuffer(arena.buffer, dtype=dtype, count=count).view(shape)
+        planes = layout.layers * 2 * layout.kv_heads
+        self._heads = _heads(arena.buffer, layout)[: rows * planes].reshape(rows, planes)
+        quarter = -(-planes // 4)
+        self._quarters = [slice(low, low + quarter) for low in range(0, planes, quarter)]
+        self._most = max(1, 4 * PIECE_BYTES // layout.token_bytes)
+        self._copiers = min(MOST_COPIERS, torch.get_num_threads())
+        self._pool = ThreadPoolExecutor(max(1, self._copiers - 1), "kv-copy")
 
     def load(self, lane: Lane, first: int, rows: Rows) -> None:
         """Copy arena rows to the lane's tokens ``first ...``."""
-        for start, stop, row in _runs(rows):
-            source = self._rows[row : row + stop - start].permute(1, 2, 3, 0, 4)
-            lane.kv[:, :, :, first + start : first + stop].copy_(source)
+        heads, pieces = lane.heads, _pieces(first, rows, self._most)
+        if heads is None:
+            for lanes, ours in pieces:
+                lane.kv[:, :, :, lanes].copy_(self._rows[ours].permute(1, 2, 3, 0, 4))
+            return
+
+        def copy(lanes: slice, ours: slice, planes: slice) -> None:
+            np.copyto(heads[planes, lanes], self._heads[ours, planes].T)
+
+        self._copy(pieces, copy)
 
     def save(self, lane: Lane, first: int, rows: Rows) -> None:
         """Copy the lane's tokens ``first ...`` to arena rows."""
-        for start, stop, row in _runs(rows):
-            source = lane.kv[:, :, :, first + start : first + stop].permute(3, 0, 1, 2, 4)
-            self._rows[row : row + stop - start].copy_(source)
+        heads, pieces = lane.heads, _pieces(first, rows, self._most)
+        if heads is None:
+            for lanes, ours in pieces:
+                self._rows[ours].copy_(lane.kv[:, :, :, lanes].permute(3, 0, 1, 2, 4))
+            return
+
+        def copy(lanes: slice, ours: slice, planes: slice) -> None:
+            np.copyto(self._heads[ours, planes], heads[planes, lanes].T)
+
+        self._copy(pieces, copy)
+
+    def _copy(self, pieces: list[_Piece], copy: Callable[[slice, slice, slice], None]) -> None:
+        """Not by torch in host memory: moving a head's bytes as one element is a quarter
+        faster, and threads of our own leave its OpenMP team alone."""
+        shares = []
+        copiers = 1
+        for lanes, ours in pieces:
+            if ours.stop - ours.start >= self._most // 32:
+                shares += [(lanes, ours, planes) for planes in self._quarters]
+                copiers = self._copiers
+            else:
+                shares.append((lanes, ours, slice(None)))
+        # One iterator for all: whoever has a core to itself takes more than one that
+        # shares it, say with a worker of torch that still spins after its last operation.
+        left = iter(shares)
+
+        def work() -> None:
+            for share in left:
+                copy(*share)
+
+        others = [self._pool.submit(work) for _ in range(1, copiers)]
+        work()
+        for other in others:
+            other.result()
+
+
+class _Piece(NamedTuple):
+    """The same tokens of a lane and in the arena."""
+
+    lane: slice
+    rows: slice
+
+
+def _heads(memory: mmap.mmap, layout: KVLayout) -> Heads:
+    width = layout.head_dim * layout.item_size
+    return np.frombuffer(memory, f"V{width}", len(memory) // width)
 
 
 def _round_up(tokens: int) -> int:
     return -(-tokens // STEP) * STEP
 
 
-def _runs(rows: Rows) -> list[tuple[int, int, int]]:
-    """Split into runs of consecutive rows: ``(start, stop, rows[start])``."""
+def _pieces(first: int, rows: Rows, most: int) -> list[_Piece]:
+    """Runs of consecutive rows, cut into pieces of at most ``most`` tokens."""
     if not len(rows):
         return []
     cuts = [0, *((rows[1:] - rows[:-1] != 1).nonzero()[0] + 1).tolist(), len(rows)]
-    return [(a, b, int(rows[a])) for a, b in pairwise(cuts)]
+    pieces = []
+    for low, high in pairwise(cuts):
+        for start in range(low, high, most):
+            stop, row = min(high, start + most), int(rows[start])
+            lane = slice(first + start, first + stop)
+            pieces.append(_Piece(lane, slice(row, row + stop - start)))
+    return pieces

@@ -49,6 +49,7 @@ class Stepper:
         self._exact = cache.page > 1
         self._lanes = LanePool(cache, context, model.device)
         self._arena = ArenaView(cache.arena, cache.layout, cache.page)
+        cache.warm(self._lanes.warm())
         self._decode_until = 0.0
         self._decode_owed = False
         self.scheduler = Scheduler(chunk, cache.page, max_running)

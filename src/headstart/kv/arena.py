@@ -1,15 +1,17 @@
 """Host memory for pages of KV, under one byte budget with what running requests hold.
 
 The arena reserves address space for its whole capacity and touches it as pages are handed
-out. A page given back stays resident (*warm*) and is handed out again first; when running
-requests need the budget, warm pages are returned to the operating system (*cold*), so that
-resident memory never exceeds the budget, not only the books.
+out, but for what ``warm`` touches ahead. A page given back stays resident (*warm*) and is
+handed out again first; when running requests need the budget, warm pages are returned to the
+operating system (*cold*), so that resident memory never exceeds the budget, not only the books.
 """
 
 from __future__ import annotations
 
 import mmap
 from collections.abc import Iterable, Iterator
+
+import numpy as np
 
 _OS_PAGE = mmap.PAGESIZE
 
@@ -62,6 +64,17 @@ class Arena:
         self.used += pages
         # Eviction gives tails back last page first; neighbours are copied in one go.
         return sorted(taken)
+
+    def warm(self, size: int) -> None:
+        """Touch up to ``size`` bytes of pages never handed out, so that whoever gets them does
+        not wait for the operating system: it may take longer than filling them."""
+        room = min(size, self.capacity - self.resident_bytes) // self.page_bytes
+        first, last = self._untouched, min(self.pages, self._untouched + max(0, room))
+        memory = np.frombuffer(self.buffer, np.uint8)
+        memory[first * self.page_bytes : last * self.page_bytes : _OS_PAGE] = 0
+        # Taken from the end: the lowest first, so that what is loaded lies in one piece.
+        self._warm[:0] = reversed(range(first, last))
+        self._untouched = last
 
     def free(self, pages: Iterable[int]) -> None:
         """Take pages back."""

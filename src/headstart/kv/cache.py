@@ -2,8 +2,7 @@
 
 It keeps the books and moves no tensor itself: an engine asks where a prefix's KV lies
 (``lookup``), copies it to where its attention wants it, and fills the pages it is handed
-when it stores new KV (``store``). Precedence when room is short: what running requests
-hold, pins, leases, then whatever the eviction policy likes least.
+when it stores new KV (``store``). Who makes way when room is short: see ``Room``.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from headstart.kv.arena import Arena
 from headstart.kv.layout import KVLayout
+from headstart.kv.room import Room
 from headstart.kv.tiers.contract import PinBudgetExceeded
 from headstart.prefix import Entry, PrefixIndex, RadixTree, Scope, whole_pages
 
@@ -78,12 +78,9 @@ class KVCache:
         others = self.floor_pages * (max(1, tenants) - 1)
         self.runnable_bytes = capacity - others * self.arena.page_bytes
         """What one request can get whatever the other tenants hold."""
+        self._room = Room(self.arena, self.index, self.floor_pages, strict)
         rows = np.frombuffer(self.arena.buffer, np.uint8)
         self._tokens = rows.reshape(self.arena.pages * page, layout.token_bytes)
-        self._strict = strict
-        self._tenants: set[str] = set()
-        self._evicted = 0
-        self._leases_broken = 0
         self._lock = threading.RLock()
 
     def lookup(self, key: bytes, scope: Scope, now: float) -> Hit:
@@ -106,7 +103,7 @@ class KVCache:
         """
         width = 4 * self.page
         with self._lock:
-            self._tenants.add(scope.tenant)
+            self._room.tenants.add(scope.tenant)
             whole = len(key) - len(key) % width
             present = self.index.peek(key[:whole], scope).length * 4
             if present == whole:
@@ -114,7 +111,7 @@ class KVCache:
             # Making room must not evict the very prefix that is being extended.
             guard = self.index.lock(key[:present], scope)
             try:
-                pages = self._make_room((whole - present) // width, scope.tenant, now)
+                pages = self._room.make((whole - present) // width, scope.tenant, now)
                 slots = array("i", self.arena.allocate(pages))
                 end = present + pages * width
                 if slots:
@@ -164,8 +161,8 @@ class KVCache:
         if there is no room."""
         pages = tokens // self.page
         with self._lock:
-            self._tenants.add(scope.tenant)
-            if self._make_room(pages, scope.tenant, now) < pages:
+            self._room.tenants.add(scope.tenant)
+            if self._room.make(pages, scope.tenant, now) < pages:
                 return None
             return array("i", self.arena.allocate(pages))
 
@@ -202,6 +199,11 @@ class KVCache:
             self.arena.free(slots[: (present - start) // self.page])
             return len(key) // 4 - present
 
+    def warm(self, tokens: int) -> None:
+        """Touch memory for this many tokens ahead of their time, as far as the budget goes."""
+        with self._lock:
+            self.arena.warm(tokens * self.layout.token_bytes)
+
     def missing(self, size: int) -> int:
         """Bytes that would have to be evicted before ``reserve(size)``."""
         with self._lock:
@@ -212,9 +214,9 @@ class KVCache:
         evicted, if even that would not make room."""
         with self._lock:
             short = -(-self.arena.missing(size) // self.arena.page_bytes)
-            if short > self._reclaimable(scope.tenant):
+            if short > self._room.reclaimable(scope.tenant):
                 return False
-            self._evict(short, scope.tenant, now)
+            self._room.evict(short, scope.tenant, now)
             return self.arena.reserve(size)
 
     def release(self, size: int) -> None:
@@ -235,7 +237,7 @@ class KVCache:
             while self.index.size_info(scope.tenant).leased > limit:
                 if not self.index.break_lease(Scope(scope.tenant), now):
                     break
-                self._leases_broken += 1
+                self._room.leases_broken += 1
             return covered
 
     def stats(self) -> KVStats:
@@ -247,8 +249,8 @@ class KVCache:
                 arena.used_bytes,
                 arena.reserved_bytes,
                 arena.used * self.page,
-                self._evicted * self.page,
-                self._leases_broken,
+                self._room.evicted * self.page,
+                self._room.leases_broken,
             )
 
     def forget(self, tenant: str) -> None:
@@ -274,7 +276,9 @@ class KVCache:
             before = self.index.size_info().pinned
             self.index.pin(whole[:held], scope)
             pages = self.index.size_info().pinned
-            size, over = self.arena.page_bytes, self._pins_over(longest)
+            size = self.arena.page_bytes
+            most = int(self.arena.capacity * PIN_SHARE) // size
+            over = self._room.pins_over(most, max(0, self.runnable_bytes - longest) // size)
             if pages > before and over > 0:
                 self.index.unpin(whole[:held], scope, 0.0)
                 raise PinBudgetExceeded(pages * size, max(0, pages - over) * size)
@@ -298,17 +302,6 @@ class KVCache:
         with self._lock:
             return self.index.size_info().pinned * self.arena.page_bytes
 
-    def _pins_over(self, longest: int) -> int:
-        """Pages pinned beyond the budget; what is pinned within a tenant's own floor takes
-        room from nobody else, what is beyond it from everybody."""
-        pins = [self.index.size_info(tenant).pinned for tenant in self._tenants]
-        lent = sum(max(0, pages - self.floor_pages) for pages in pins)
-        own = max((min(pages, self.floor_pages) for pages in pins), default=0)
-        size = self.arena.page_bytes
-        spare = max(0, self.runnable_bytes - longest) // size
-        half = int(self.arena.capacity * PIN_SHARE) // size
-        return max(sum(pins) - half, lent + own - spare)
-
     def _put(
         self,
         key: bytes,
@@ -324,55 +317,6 @@ class KVCache:
         except BaseException:
             self.arena.free(slots)
             raise
-
-    def _make_room(self, pages: int, tenant: str, now: float) -> int:
-        """Evict until ``pages`` can be handed out; returns how many of them can."""
-        if self._strict:
-            own = self.index.size_info(tenant).pages
-            self._evict_from(tenant, own + pages - self.floor_pages, now, break_leases=True)
-            pages = min(pages, self.floor_pages - self.index.size_info(tenant).pages)
-        short = pages - self.arena.available()
-        if short > 0:
-            self._evict(short, tenant, now)
-        return min(pages, self.arena.available())
-
-    def _reclaimable(self, tenant: str) -> int:
-        """Most pages that ``_evict`` can give this tenant."""
-        own = self.index.size_info(tenant)
-        borrowed = 0
-        for other in self._tenants - {tenant}:
-            size = self.index.size_info(other)
-            borrowed += max(0, min(size.pages - self.floor_pages, size.evictable))
-        return own.pages - max(own.pinned, own.locked) + borrowed
-
-    def _evict(self, pages: int, tenant: str, now: float) -> None:
-        """Reclaim borrowed space first, then the tenant's own, then its own leases."""
-        left = pages
-        if not left:
-            return
-        for victim in self._borrowers():
-            over = self.index.size_info(victim).pages - self.floor_pages
-            left -= self._evict_from(victim, min(left, over), now)
-            if not left:
-                return
-        left -= self._evict_from(tenant, left, now)
-        if left:
-            self._evict_from(tenant, left, now, break_leases=True)
-
-    def _borrowers(self) -> list[str]:
-        """Tenants above their floor, the furthest above first."""
-        sizes = {t: self.index.size_info(t).pages for t in self._tenants}
-        over = [t for t, pages in sizes.items() if pages > self.floor_pages]
-        return sorted(over, key=lambda t: -sizes[t])
-
-    def _evict_from(self, tenant: str, pages: int, now: float, break_leases: bool = False) -> int:
-        if pages <= 0:
-            return 0
-        evicted = self.index.evict(pages, now, tenant, break_leases)
-        self.arena.free(evicted.slots)
-        self._evicted += len(evicted.slots)
-        self._leases_broken += evicted.leases_broken
-        return len(evicted.slots)
 
     def _rows(self, slots: array[int]) -> Rows:
         rows = np.frombuffer(slots, dtype=np.int32).astype(np.int64)

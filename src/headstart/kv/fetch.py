@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -15,7 +16,11 @@ from headstart.kv.tiers.memory import scatter
 from headstart.kv.writeback import WriteBack
 
 AHEAD = 4
-"""Pages read at the same time."""
+"""Pages asked for at the same time."""
+LOCAL_READERS = max(2, min(AHEAD, os.cpu_count() or 1))
+"""Pages of a local tier read at the same time: reading and verifying one keeps a core busy."""
+EXPECTED = 8
+"""Pages that a local tier is told of before they are read."""
 
 
 class Fetcher:
@@ -28,7 +33,8 @@ class Fetcher:
         self._codec = codec
         self._keyring = keyring
         self._back = back
-        self._pool = ThreadPoolExecutor(AHEAD, "kv-read")
+        self._local = ThreadPoolExecutor(LOCAL_READERS, "kv-read")
+        self._remote = ThreadPoolExecutor(AHEAD, "kv-read-remote")
         self.loaded = 0
         self.damaged = 0
 
@@ -46,8 +52,7 @@ class Fetcher:
                     if target is None:
                         refused = True
                         break
-                    tier, key = located.tiers[started], located.keys[started]
-                    ahead.append(self._pool.submit(self._fetch, tier, key, target))
+                    ahead.append(self._submit(located, started, target))
                     started += 1
                 if not ahead or not self._arrived(ahead[0], deadline):
                     break
@@ -63,7 +68,12 @@ class Fetcher:
 
     def close(self) -> None:
         """Stop the threads."""
-        self._pool.shutdown()
+        self._local.shutdown()
+        self._remote.shutdown()
+
+    def _submit(self, located: Located, number: int, target: Sequence[memoryview]) -> Future[bool]:
+        pool = self._local if self._tiers[located.tiers[number]].local else self._remote
+        return pool.submit(self._fetch, located, number, target)
 
     def _arrived(self, page: Future[bool], deadline: float | None) -> bool:
         try:
@@ -72,8 +82,18 @@ class Fetcher:
         except TimeoutError:
             return False
 
-    def _fetch(self, index: int, key: PageKey, target: Sequence[memoryview]) -> bool:
+    def _fetch(self, located: Located, number: int, target: Sequence[memoryview]) -> bool:
         """Whether the target now holds the verified page."""
+        self._expect(located, number)
+        return self._read(located.tiers[number], located.keys[number], target)
+
+    def _expect(self, located: Located, number: int) -> None:
+        """With the first page the next ones are announced, with each later page one more."""
+        first = number + EXPECTED if number else 0
+        for later in range(first, min(number + EXPECTED + 1, len(located.keys))):
+            self._tiers[located.tiers[later]].expect(located.keys[later])
+
+    def _read(self, index: int, key: PageKey, target: Sequence[memoryview]) -> bool:
         keys = self._keyring.holder(key.scope)
         if keys is None:
             return False

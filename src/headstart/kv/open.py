@@ -59,12 +59,11 @@ def open_remote(url: str, tenants: int = 1, strict: bool = False) -> tuple[Tier,
     limit = parse_size(size) if size else DEFAULT_LIMITS[kind]
     quota = (limit, _floor(limit, tenants), strict)
     if kind == "s3":
-        from headstart.kv.tiers import s3
+        from headstart.kv.tiers.s3 import S3Tier
+        from headstart.kv.tiers.s3_bucket import connect
+        from headstart.kv.tiers.s3_vault import S3Vault
 
-        return (
-            Guard(s3.S3Tier(s3.connect(url), *quota)),
-            s3.S3Vault(s3.connect(url, READ_SECONDS)),
-        )
+        return Guard(S3Tier(connect(url), *quota)), S3Vault(connect(url, READ_SECONDS))
     from headstart.kv.tiers import valkey
 
     space = valkey.namespace(url)

@@ -275,7 +275,7 @@ def test_disk(tmp_path: Path) -> None:
     def make(limit: int, floor: int | None, strict: bool, clock: Callable[[], float]) -> Tier:
         # What quarantine may hold comes off the limit.
         tier = DiskTier(tmp_path / secrets.token_hex(4), limit, floor, strict, clock)
-        tier.limit = limit
+        tier.quota = tier.quota._replace(limit=limit)
         return tier
 
     run(make, examples=25, steps=30)
@@ -294,15 +294,16 @@ def test_valkey(valkey_base: str) -> None:
 
 
 def test_s3(s3_base: str) -> None:
-    from headstart.kv.tiers import s3
+    from headstart.kv.tiers.s3 import S3Tier
+    from headstart.kv.tiers.s3_bucket import connect
 
     tiers: list[Tier] = []
 
     def make(limit: int, floor: int | None, strict: bool, clock: Callable[[], float]) -> Tier:
         if tiers:
             tiers.pop().close()
-        store = s3.connect(s3_base.replace("/base", f"/{secrets.token_hex(4)}"))
-        tiers.append(s3.S3Tier(store, limit, floor, strict, clock))
+        store = connect(s3_base.replace("/base", f"/{secrets.token_hex(4)}"))
+        tiers.append(S3Tier(store, limit, floor, strict, clock))
         return tiers[0]
 
     run(make, examples=4, steps=12)

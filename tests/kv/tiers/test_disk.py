@@ -191,6 +191,28 @@ def test_a_directory_in_a_pages_place_is_no_page(tier: DiskTier) -> None:
     assert tier.has(keys) == 0
 
 
+def test_a_pipe_in_a_pages_place_is_not_waited_for(tier: DiskTier) -> None:
+    put(tier, line(1))
+    [path] = page_files(tier.root)
+    path.unlink()
+    os.mkfifo(path)
+    tier.expect(line(1)[0])
+    assert tier.read(line(1)[0], [memoryview(bytearray(len(DATA)))]) == 0
+
+
+def test_a_page_that_is_not_there_may_be_expected(tier: DiskTier) -> None:
+    tier.expect(line(1)[0])
+    assert tier.stats().errors == 0
+
+
+def test_a_page_whose_file_was_taken_away_can_be_stored_again(tier: DiskTier) -> None:
+    put(tier, line(3))
+    shutil.rmtree(tier.root / "pages")
+    put(tier, line(3))
+    assert [tier.get(key) for key in line(3)] == [DATA] * 3
+    assert tier.stats().stored_bytes == stored_bytes(tier.root) == 3 * len(DATA)
+
+
 def test_an_unusable_directory_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TierUnavailable, match="file"):

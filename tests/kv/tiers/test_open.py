@@ -55,7 +55,7 @@ def test_a_store_without_tiers_misses() -> None:
 
 def test_floors_split_the_disk(tmp_path: Path) -> None:
     tier, _ = open_disk(f"{tmp_path}:10000", tenants=4, strict=True)
-    assert (tier.floor, tier.strict) == (2500, True)
+    assert tier.quota[1:] == (2500, True)
     tier.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 from headstart.kv.keyring import Keyring
 from headstart.kv.open import open_remote
 from headstart.kv.store import TieredStore
-from headstart.kv.tiers import PageKey, Selection, Tier
+from headstart.kv.tiers import PageKey, Selection, Tier, TierStats
 from headstart.kv.tiers.contract import Buffer
 from headstart.kv.tiers.memory import MemoryTier
 from headstart.kv.tiers.remote import FAILURES, PAUSE_SECONDS, PROBE_SECONDS, Breaker, Guard
@@ -37,6 +37,8 @@ class Broken(MemoryTier):
 
     local = False
     failing = False
+    deaf = False
+    """Whether its figures are out of reach too."""
 
     def __init__(self) -> None:
         super().__init__(1 << 20)
@@ -61,6 +63,11 @@ class Broken(MemoryTier):
     def put(self, key: PageKey, parts: Sequence[Buffer]) -> bool:
         self._be_so()
         return super().put(key, parts)
+
+    def stats(self) -> TierStats:
+        if self.deaf:
+            self._be_so()
+        return super().stats()
 
 
 def every_call(tier: Tier) -> None:
@@ -132,6 +139,40 @@ def test_a_tier_comes_back_after_its_pause() -> None:
     guard.close()
 
 
+def test_asking_for_figures_does_not_end_a_pause() -> None:
+    now = 0.0
+    tier = Broken()
+    guard = Guard(tier, Breaker(clock=lambda: now))
+    tier.failing = True
+    for _ in range(FAILURES):
+        assert not guard.paused
+        assert guard.stats().objects == 0
+        guard.has(line(1))
+    assert guard.stats().paused
+    now = PAUSE_SECONDS
+    guard.stats()
+    asked = tier.asked
+    for _ in range(5):
+        guard.has(line(1))
+    assert tier.asked == asked + 1
+    guard.close()
+
+
+def test_figures_out_of_reach_are_the_latest_known() -> None:
+    tier = Broken()
+    guard = Guard(tier)
+    for key in line(3):
+        guard.put(key, [b"abc"])
+    assert (guard.stats().stored, guard.stats().stored_bytes) == (3, 9)
+    tier.deaf = tier.failing = True
+    for failures in range(1, FAILURES + 3):
+        stats = guard.stats()
+        assert (stats.stored, stats.stored_bytes) == (3, 9)
+        assert stats.errors == min(failures, FAILURES)
+        assert stats.paused == (failures >= FAILURES)
+    guard.close()
+
+
 def test_a_tier_that_hangs_costs_the_stated_time() -> None:
     tier = Broken()
     guard = Guard(tier)
@@ -193,7 +234,7 @@ def test_a_server_that_never_answers_is_a_miss(
 ) -> None:
     # The client's own limit ends the abandoned calls: no need to wait for the usual one.
     monkeypatch.setattr("headstart.kv.tiers.valkey.WRITE_SECONDS", 1.0)
-    monkeypatch.setattr("headstart.kv.tiers.s3.WRITE_SECONDS", 1.0)
+    monkeypatch.setattr("headstart.kv.tiers.s3_bucket.WRITE_SECONDS", 1.0)
     tier = opened(url.format(port=silent))
     begin = time.monotonic()
     for _ in range(FAILURES + 5):

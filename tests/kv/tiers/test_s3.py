@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from headstart.kv.keyring import Keyring
 from headstart.kv.open import open_remote, open_store
 from headstart.kv.seal import MasterKey
-from headstart.kv.tiers.s3 import S3Tier, S3Vault, connect
+from headstart.kv.tiers.s3 import S3Tier
+from headstart.kv.tiers.s3_bucket import connect
 from tests.kv.tiers.support import ACME, FINGERPRINT, fill, line, load, tokens
 
 DATA = b"d" * 100
@@ -76,16 +76,6 @@ def test_leases_and_pins_are_kept_by_other_hosts_and_after_a_restart(
     third.close()
 
 
-def test_an_expired_lease_leaves_nothing_behind(tier: S3Tier, s3_url: str) -> None:
-    tier.put(line(1)[0], [DATA])
-    tier.lease(line(1), time.time() - 10, time.time() - 100)
-    assert [path for path, _, _ in tier._list("keep/")]
-    other = another(s3_url)
-    assert not [path for path, _, _ in tier._list("keep/")]
-    assert other.stats().leased_bytes == 0
-    other.close()
-
-
 def test_a_store_on_a_bucket(s3_url: str, tmp_path: Path) -> None:
     master = MasterKey(b"m" * 32)
     first = open_store(FINGERPRINT, disk=f"{tmp_path / 'a'}:1M", remotes=[s3_url], master=master)
@@ -120,12 +110,6 @@ def test_a_damaged_object_is_a_counted_miss(s3_url: str) -> None:
     assert store.stats().damaged == 1
     fill(store, 3)
     store.close()
-
-
-def test_two_hosts_make_one_set_of_keys(s3_url: str) -> None:
-    first, second = (Keyring([S3Vault(connect(s3_url))]) for _ in range(2))
-    assert first.tenant("acme") == second.tenant("acme")
-    assert first.propagation == 20.0
 
 
 def test_the_url_sets_the_limit(s3_url: str) -> None:

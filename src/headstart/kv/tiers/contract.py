@@ -147,6 +147,9 @@ class Tier(ABC):
     def get(self, key: PageKey) -> Buffer | None:
         """The whole object; None if absent. Not to be written to."""
 
+    def expect(self, key: PageKey) -> None:  # noqa: B027  # nothing to do is an answer
+        """The page is about to be read: a hint, answered at once."""
+
     @abstractmethod
     def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int | None:
         """Read the object into writable buffers, in order.

@@ -24,6 +24,8 @@ from pathlib import Path
 from headstart.kv.tiers.contract import Buffer, PageKey, Seen
 from headstart.kv.tiers.memory import PIECE_BYTES
 
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Neither a link nor a pipe in a page's place is followed or waited for."""
 _MOST_PIECES = 1000
 """Below IOV_MAX (1,024)."""
 _LEAF = re.compile(r"([0-9a-f]{40})\.([0-9]{1,9})\.((?!\1)[0-9a-f]{40})")
@@ -48,18 +50,26 @@ class Directory:
         leaf = f"{key.name}.{key.page}.{key.parent}"
         return self.pages / key.model / key.scope / key.name[:2] / leaf
 
+    def expect(self, key: PageKey) -> None:
+        """Have the kernel start reading a page that is about to be asked for."""
+        with contextlib.suppress(OSError):
+            fd = os.open(self.path(key), _READ)
+            try:
+                if not _is_cached(fd):
+                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_WILLNEED)
+            finally:
+                os.close(fd)
+
     def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen) -> int | None:
         """Fill the buffers; the file's size, None if there is none. OSError."""
         try:
-            fd = os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = os.open(self.path(key), _READ)
         except FileNotFoundError:
             return None
         try:
             size = os.fstat(fd).st_size
             if size != sum(len(buffer) for buffer in into):
                 return size
-            # The whole page is asked of the device at once, however small the pieces are.
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_WILLNEED)
             done = 0
             for pieces in _batches(into):
                 count = _fill(fd, pieces, done)
@@ -198,6 +208,16 @@ def _lock(directory: Path) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def _is_cached(fd: int) -> bool:
+    """Whether a file's last byte is in memory. To advise the kernel of a page that is takes a
+    tenth of the time of reading it."""
+    try:
+        end = os.fstat(fd).st_size
+        return os.preadv(fd, [bytearray(1)], max(0, end - 1), os.RWF_NOWAIT) == 1
+    except BlockingIOError:
+        return False
 
 
 def _batches(into: Sequence[memoryview]) -> Iterator[list[memoryview]]:

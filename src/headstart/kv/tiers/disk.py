@@ -13,7 +13,6 @@ off it) beside them.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import time
@@ -21,7 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from headstart.kv.tiers.books import crowded
 from headstart.kv.tiers.catalogue import Catalogue, Sizes
 from headstart.kv.tiers.contract import (
     EVERYTHING,
@@ -37,6 +35,8 @@ from headstart.kv.tiers.contract import (
     ignore,
 )
 from headstart.kv.tiers.directory import Directory
+from headstart.kv.tiers.room import NoRoom, Quota, choose, reconcile
+from headstart.kv.tiers.shared import is_damage, open_shared
 
 PAUSE_SECONDS = 30.0
 """How long nothing is written after the file system refused a write."""
@@ -60,9 +60,8 @@ class DiskTier(Tier):
     ) -> None:
         """``limit`` and ``floor`` (of each scope) in bytes. TierUnavailable."""
         self.root = Path(root)
-        self.limit = limit - limit // QUARANTINE_SHARE
-        self.floor = floor
-        self.strict = strict and floor is not None
+        room = limit - limit // QUARANTINE_SHARE
+        self.quota = Quota(room, floor, strict and floor is not None)
         self.count = Counters()
         self._clock = clock
         self._paused_until = 0.0
@@ -96,6 +95,10 @@ class DiskTier(Tier):
             self._gone(key)
         return None
 
+    def expect(self, key: PageKey) -> None:
+        """Have the kernel read the file ahead."""
+        self._files.expect(key)
+
     def read(self, key: PageKey, into: Sequence[memoryview], seen: Seen = ignore) -> int | None:
         """Read the file into the buffers."""
         try:
@@ -114,12 +117,14 @@ class DiskTier(Tier):
     def put(self, key: PageKey, parts: Sequence[Buffer]) -> bool:
         """Write a file and enter it."""
         size = sum(len(part) for part in parts)
-        if self.paused or size > self.limit:
+        if self.paused or size > self.quota.limit:
             self.count.dropped += 1
             return False
         with self._faults(writing=True):
             if self._catalogue.has([key]):
-                return True
+                if self._files.path(key).exists():
+                    return True
+                self._strike(key)
             temporary = self._files.write(parts)
             try:
                 return self._enter(key, size, temporary)
@@ -157,7 +162,7 @@ class DiskTier(Tier):
     def lease(self, keys: Sequence[PageKey], until: float, now: float) -> int:
         """Keep pages until a time."""
         with self._faults(), self._catalogue.change():
-            covered, broken = self._catalogue.lease(keys, until, now, self.limit)
+            covered, broken = self._catalogue.lease(keys, until, now, self.quota.limit)
             self.count.leases_broken += broken
             return covered
         return 0
@@ -165,7 +170,7 @@ class DiskTier(Tier):
     def pin(self, keys: Sequence[PageKey]) -> int:
         """Keep pages until ``unpin``; PinBudgetExceeded."""
         with self._faults(), self._catalogue.change():
-            return self._catalogue.pin(keys, self.limit)
+            return self._catalogue.pin(keys, self.quota.limit)
         return 0
 
     def unpin(self, keys: Sequence[PageKey]) -> int:
@@ -186,7 +191,7 @@ class DiskTier(Tier):
         with self._faults():
             sizes = self._catalogue.sizes(self._clock())
         return TierStats(
-            limit_bytes=self.limit,
+            limit_bytes=self.quota.limit,
             stored_bytes=sizes.bytes,
             objects=sizes.objects,
             pinned_bytes=sizes.pinned,
@@ -198,25 +203,8 @@ class DiskTier(Tier):
     def reconcile(self) -> int:
         """Make the catalogue list exactly the files there are, from their names and sizes
         alone; then evict down to the limit. Returns how many rows were wrong."""
-        catalogue = self._catalogue
-        with catalogue.change():
-            listed = catalogue.listed_names()
-            found = set()
-            orphans = []
-            for key, entry in self._files.walk():
-                found.add(key.name)
-                if key.name not in listed:
-                    stat = entry.stat()
-                    orphans.append((stat.st_mtime, -key.page, key, stat.st_size))
-            catalogue.remove(list(listed - found))
-            for changed, _, key, size in sorted(orphans):
-                catalogue.add(key, size, changed)
-            catalogue.recount()
-            for victim in self._choose(None, 0) or []:
-                self._files.remove(victim)
-            # Under the lock: nobody may be about to put a file there.
-            self._files.prune()
-        return len(orphans) + len(listed - found)
+        with self._catalogue.change():
+            return reconcile(self._catalogue, self._files, self.quota, self._clock())
 
     def close(self) -> None:
         """Close the catalogue; other processes go on."""
@@ -225,10 +213,10 @@ class DiskTier(Tier):
         os.close(self._lock)
 
     def _enter(self, key: PageKey, size: int, temporary: Path) -> bool:
-        with contextlib.suppress(_NoRoom), self._catalogue.change():
+        with contextlib.suppress(NoRoom), self._catalogue.change():
             if self._catalogue.listed(key.name):
                 return True
-            victims = self._choose(key, size)
+            victims = choose(self._catalogue, self.quota, self._clock(), key, size)
             for victim in victims:
                 self._files.remove(victim)
             self._files.place(temporary, key)
@@ -239,29 +227,12 @@ class DiskTier(Tier):
         self.count.dropped += 1
         return False
 
-    def _choose(self, key: PageKey | None, size: int) -> list[PageKey]:
-        """Strike out what must go for ``size`` more bytes; _NoRoom."""
-        victims: list[PageKey] = []
-        now = self._clock()
-        held = self._catalogue.crowd()
-        scope, parent = (key.scope, key.parent) if key else ("", "")
-        while among := crowded(held, scope, size, self.limit, self.floor, self.strict):
-            for candidate in among:
-                victim = self._catalogue.victim(candidate, parent, now)
-                if victim is not None:
-                    break
-            else:
-                if key is None:
-                    break
-                raise _NoRoom
-            self._catalogue.remove([victim[0].name])
-            held[victim[0].scope] -= victim[1]
-            victims.append(victim[0])
-        return victims
-
     def _gone(self, key: PageKey) -> None:
         """A file that is listed was taken away."""
         self.count.misses += 1
+        self._strike(key)
+
+    def _strike(self, key: PageKey) -> None:
         with self._catalogue.change():
             if not self._files.path(key).exists():
                 self._catalogue.remove([key.name])
@@ -274,7 +245,7 @@ class DiskTier(Tier):
         except sqlite3.Error as error:
             self.count.errors += 1
             self._paused_until = time.monotonic() + PAUSE_SECONDS
-            if _is_damage(error):
+            if is_damage(error):
                 self._renew_catalogue()
         except OSError:
             self.count.errors += 1
@@ -282,31 +253,11 @@ class DiskTier(Tier):
                 self._paused_until = time.monotonic() + PAUSE_SECONDS
 
     def _open_catalogue(self) -> Catalogue:
-        """Open the catalogue; start a new one if it is damaged and nobody else uses it."""
-        path = self.root / _CATALOGUE
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
-        try:
-            return Catalogue(path)
-        except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
-                raise
-        try:
-            # Not atomic from shared to exclusive: whoever gets it looks again.
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            fcntl.flock(self._lock, fcntl.LOCK_SH)
-            return self._private_catalogue()
-        try:
-            return Catalogue(path)
-        except sqlite3.DatabaseError:
-            for suffix in ("", "-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            return Catalogue(path)
-        finally:
-            fcntl.flock(self._lock, fcntl.LOCK_SH)
-
-    def _private_catalogue(self) -> Catalogue:
-        """For reading on while others hold a damaged catalogue: nothing is written."""
+        """The one that all processes share, or one for reading on while others hold a
+        damaged one: then nothing is written."""
+        shared = open_shared(self.root / _CATALOGUE, self._lock)
+        if shared is not None:
+            return shared
         self._paused_until = float("inf")
         return Catalogue(":memory:")
 
@@ -317,13 +268,5 @@ class DiskTier(Tier):
             self.reconcile()
         except (OSError, sqlite3.Error):
             self.count.errors += 1
-            self._catalogue = self._private_catalogue()
-
-
-class _NoRoom(Exception):
-    """Undoes a change."""
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    text = str(error)
-    return any(word in text for word in ("malformed", "not a database", "damaged", "disk image"))
+            self._paused_until = float("inf")
+            self._catalogue = Catalogue(":memory:")

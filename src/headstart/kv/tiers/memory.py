@@ -19,7 +19,7 @@ from headstart.kv.tiers.contract import (
     ignore,
 )
 
-PIECE_BYTES = 256 << 10
+PIECE_BYTES = 512 << 10
 """Fits a core's second-level cache: what was copied is verified before it leaves it."""
 
 

@@ -99,6 +99,7 @@ class Guard(Tier):
         self._errors = 0
         self._skipped = 0
         self._lost = 0
+        self._known = TierStats(0, 0, 0, 0, 0, **asdict(Counters()), paused=True)
 
     @property
     def paused(self) -> bool:
@@ -154,14 +155,22 @@ class Guard(Tier):
         return iter(self._call(WRITE_SECONDS, found, lambda: list(self.tier.entries(which))))
 
     def stats(self) -> TierStats:
-        """The tier's, with the guard's own counts added; gauges are 0 while it can't be
-        asked."""
-        empty = TierStats(0, 0, 0, 0, 0, **asdict(Counters()), paused=True)
-        found = self._call(PROBE_SECONDS, empty, self.tier.stats)
-        return found._replace(
-            errors=found.errors + self._errors,
-            misses=found.misses + self._skipped,
-            dropped=found.dropped + self._lost,
+        """The tier's, with the guard's own counts added; while it can't be asked the latest
+        known, so that no counter runs backwards. Takes ``PROBE_SECONDS`` at most.
+
+        A failure counts towards the pause. A success ends none: a tier may answer out of its
+        own books without asking its server.
+        """
+        if not self._breaker.open:
+            try:
+                self._known = self._within(PROBE_SECONDS, self.tier.stats)
+            except Exception:
+                self._failed()
+        known = self._known
+        return known._replace(
+            errors=known.errors + self._errors,
+            misses=known.misses + self._skipped,
+            dropped=known.dropped + self._lost,
             paused=self._breaker.open,
         )
 
@@ -174,17 +183,26 @@ class Guard(Tier):
         if not self._breaker.admit():
             self._skipped += 1
             return otherwise
-        future = self._pool.submit(work)
         try:
-            result = future.result(timeout=seconds)
+            result = self._within(seconds, work)
         except PinBudgetExceeded:
             self._breaker.report(True)
             raise
         except Exception:
             # Whatever a client library comes up with: the cache goes on without it.
-            future.cancel()
-            self._errors += 1
-            self._breaker.report(False)
+            self._failed()
             return otherwise
         self._breaker.report(True)
         return result
+
+    def _within(self, seconds: float, work: Callable[[], T]) -> T:
+        future = self._pool.submit(work)
+        try:
+            return future.result(timeout=seconds)
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _failed(self) -> None:
+        self._errors += 1
+        self._breaker.report(False)
