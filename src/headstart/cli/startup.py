@@ -55,7 +55,7 @@ def load_engine(settings: Settings, progress: Progress) -> Engine:
         dtype=settings.dtype,
         chunk=settings.prefill_chunk,
         max_running=settings.max_running,
-        tenants=max(1, len(settings.api_keys)),
+        tenants=shares(len(settings.api_keys)),
         strict_quota=settings.strict_quota,
         eviction=settings.eviction,
         tiers=TierOptions(
@@ -68,6 +68,15 @@ def load_engine(settings: Settings, progress: Progress) -> Engine:
         progress=progress,
         **chosen,
     )
+
+
+def shares(keys: int) -> int:
+    """Equal parts of each tier for so many API keys: a tenant's floor is one of them.
+
+    What several tenants read in common, the operator holds, in a part of its own: out of
+    theirs it would take what they are sure of.
+    """
+    return keys + 1 if keys > 1 else 1
 
 
 def check_memory(wanted: int) -> None:

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from headstart.engine.contract import Engine
 from headstart.server.record import Record
+from headstart.server.tier_metrics import TierCollector
 from headstart.usage import Usage
 
 _TTFT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 120.0)
@@ -45,6 +46,7 @@ class Metrics:
         for outcome in ("hit", "miss"):
             self._ttft.labels(outcome)
         self._registry.register(_CacheCollector(engine, self))
+        self._registry.register(TierCollector(engine))
 
     @property
     def token_hit_ratio(self) -> float:

@@ -184,7 +184,8 @@ class CacheRoutes:
 
 def _answer(question: Callable[[CacheAdmin], T], admin: CacheAdmin) -> T:
     # Imported here: a server without a model has no numpy, and then no admin either.
-    from headstart.kv.admin import AmbiguousId, UnknownPrefix, UnknownTenant
+    from headstart.kv.admin import UnknownTenant
+    from headstart.kv.inventory import AmbiguousId, UnknownPrefix
     from headstart.kv.tiers.contract import PinBudgetExceeded
 
     try:

@@ -162,7 +162,7 @@ class Warmer:
                 raise event.error
 
     def _pin(self, prompt: Encoded, scope: Scope) -> None:
-        from headstart.kv.admin import AdminError
+        from headstart.kv.inventory import AdminError
         from headstart.kv.tiers.contract import PinBudgetExceeded
 
         assert self._engine.admin is not None
