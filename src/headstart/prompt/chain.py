@@ -5,16 +5,16 @@ Hashing is the dear part of looking a prompt up; a ``Chain`` is made once and as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import accumulate
 from typing import NamedTuple
 
 from headstart.prompt.canonical import canonical_json
+from headstart.prompt.cuts import CUT_BYTES, Cuts, Cutter, digest
+from headstart.prompt.parts import NO_PARTS, Parts, parts_of
 from headstart.prompt.prompt import Controls, Kind, Prompt, Segment
 
-DIGEST_BYTES = 16
 SECTIONS = (Kind.TOOL, Kind.SYSTEM, Kind.MESSAGE)
 
 
@@ -47,6 +47,66 @@ class Chain:
     """Segments at whose end the provider may put a breakpoint of its own."""
     settings: Mapping[str, str]
     controls: Controls
+    outputs: tuple[tuple[int, int], ...] = ()
+    """First and last segment of each run that the model is said to have written."""
+    pieces: Cuts | None = None
+    """Cuts within segments and at their ends, where they were asked for."""
+    parts: Parts = NO_PARTS
+    """Digests of parts of the prompt on their own."""
+
+    @classmethod
+    def of_blocks(
+        cls,
+        model: str,
+        blocks: Sequence[bytes],
+        size: int,
+        *,
+        tokens: int | None = None,
+        tools: int = 0,
+        system: int = 0,
+        marks: Sequence[Mark] = (),
+        boundaries: Sequence[int] = (),
+        controls: Controls | None = None,
+    ) -> Chain:
+        """A prompt that is already tokenised: each block is a segment of ``size`` tokens, the
+        last one shorter if ``tokens`` says so. ``blocks`` are digests or ids of their
+        content, chained here. The first ``tools`` blocks are tools, those up to ``system``
+        system text. ValueError if the sizes do not fit."""
+        count = len(blocks)
+        total = count * size if tokens is None else tokens
+        holds = (count - 1) * size < total <= count * size if count else total == 0
+        if size < 1 or not holds:
+            raise ValueError(f"{count} blocks of {size} tokens do not hold {total} tokens")
+        if not 0 <= tools <= max(tools, system) <= count:
+            raise ValueError(f"tools end at {tools}, system at {system}, of {count} blocks")
+        key, plain = digest(b"", model.encode()), b""
+        keys, plains = [], []
+        for block in blocks:
+            key, plain = digest(key, block), digest(plain, block)
+            keys.append(key)
+            plains.append(plain)
+        ends = tuple(min(end, total) for end in range(size, count * size + 1, size))
+        return cls(
+            model,
+            tuple(keys),
+            tuple(plains),
+            ends,
+            tuple(range(count)),
+            tools,
+            max(tools, system),
+            tuple(marks),
+            tuple(boundaries),
+            {},
+            controls or Controls(),
+            pieces=Cuts(b"".join(key[:CUT_BYTES] for key in keys), ends),
+        )
+
+    @property
+    def cuts(self) -> Cuts:
+        """The finest prefixes known: ``pieces``, or else the ends of the segments."""
+        if self.pieces is not None:
+            return self.pieces
+        return Cuts(b"".join(key[:CUT_BYTES] for key in self.keys), self.ends)
 
     @property
     def tokens(self) -> int:
@@ -61,6 +121,7 @@ def chained(
     model: str | None = None,
     settings: Mapping[str, Kind] | None = None,
     runs: Collection[str] = (),
+    piece_bytes: int = 0,
 ) -> Chain:
     """Hash and count a prompt.
 
@@ -68,47 +129,63 @@ def chained(
     first section whose entries it changes; a name covers what lies under it
     (``output_config`` covers ``output_config.effort``). ``runs`` are the segment types of
     which a run counts as one lookback position. ``model`` replaces the prompt's in the key.
+    ``piece_bytes`` cuts segments further, every so many bytes of their canonical form; the
+    places depend on what stands before them alone, so that two texts that differ late share
+    all earlier cuts. 0: ``Chain.pieces`` is None.
     """
     name = model or prompt.model
     folded = _folded(prompt.settings, settings or {})
-    key, plain = _digest(b"", name.encode()), b""
+    key, plain = digest(b"", name.encode()), b""
     keys, plains = [], []
+    pieces = Cutter(piece_bytes) if piece_bytes else None
+    counts = [count(segment) for segment in prompt.segments]
+    contents = [_content(segment) for segment in prompt.segments]
     section = -1
-    for segment in prompt.segments:
+    for segment, content, tokens in zip(prompt.segments, contents, counts, strict=True):
         while section < SECTIONS.index(segment.kind):
             section += 1
-            key = _digest(key, folded[SECTIONS[section]])
-            plain = _digest(plain, SECTIONS[section].encode())
-        content = _content(segment)
-        key, plain = _digest(key, content), _digest(plain, content)
+            key = digest(key, folded[SECTIONS[section]])
+            plain = digest(plain, SECTIONS[section].encode())
+        before = key
+        key, plain = digest(key, content), digest(plain, content)
         keys.append(key)
         plains.append(plain)
+        if pieces is not None:
+            pieces.cut(before, content, key, tokens)
     kinds = [segment.kind for segment in prompt.segments]
     tools = kinds.count(Kind.TOOL)
+    system = tools + kinds.count(Kind.SYSTEM)
     return Chain(
         name,
         tuple(keys),
         tuple(plains),
-        tuple(accumulate(count(segment) for segment in prompt.segments)),
+        tuple(accumulate(counts)),
         _positions(prompt.segments, runs),
         tools,
-        tools + kinds.count(Kind.SYSTEM),
+        system,
         tuple(Mark(i, s.ttl) for i, s in enumerate(prompt.segments) if s.ttl is not None),
         tuple(i for i, segment in enumerate(prompt.segments) if segment.boundary),
         {k: v for k, v in prompt.settings.items() if _section(k, settings or {})},
         prompt.controls,
+        _outputs(prompt.segments),
+        pieces.cuts() if pieces is not None else None,
+        parts_of(contents[:tools], contents[tools:system], b"".join(contents[system : system + 1])),
     )
+
+
+def _outputs(segments: tuple[Segment, ...]) -> tuple[tuple[int, int], ...]:
+    runs: list[tuple[int, int]] = []
+    for i, segment in enumerate(segments):
+        if segment.role == "assistant":
+            first = runs.pop()[0] if runs and runs[-1][1] == i - 1 else i
+            runs.append((first, i))
+    return tuple(runs)
 
 
 def _content(segment: Segment) -> bytes:
     """Role and content: the same text from another speaker is another prompt."""
     content = segment.canonical or canonical_json(segment.content).encode("utf-8", "surrogatepass")
     return segment.role.encode() + b"\x00" + content
-
-
-def _digest(before: bytes, content: bytes) -> bytes:
-    """``before`` has a fixed length (or is the empty start), so no two pairs collide."""
-    return blake2b(before + content, digest_size=DIGEST_BYTES).digest()
 
 
 def _section(name: str, settings: Mapping[str, Kind]) -> Kind | None:

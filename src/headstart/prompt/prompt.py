@@ -71,6 +71,10 @@ class Controls:
     salt: str | None = None
     resource: str | None = None
     """Name of a cache object that the prompt continues (Gemini's ``cachedContent``)."""
+    continues: str | None = None
+    """Id of earlier content that the provider puts into the prompt and the request does not
+    carry (``previous_response_id``, a conversation, a stored prompt). What such a prompt
+    reads and writes can't be predicted from its segments."""
 
 
 @dataclass(frozen=True, slots=True)
