@@ -10,6 +10,8 @@ import typer
 from headstart import __version__
 from headstart.cli.cache import cache
 from headstart.cli.demo import demo
+from headstart.cli.emulate import emulate
+from headstart.cli.price import price
 from headstart.cli.serve import serve
 from headstart.cli.simulate import simulate
 
@@ -42,8 +44,10 @@ def _root(
 
 app.command()(serve)
 app.command()(demo)
+app.command()(emulate)
 app.command()(simulate)
 app.add_typer(cache, name="cache")
+app.add_typer(price, name="price")
 
 
 def main() -> None:

@@ -105,10 +105,17 @@ class Hosted(ABC):
 
     @abstractmethod
     def read(
-        self, body: bytes, *, model: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        body: bytes,
+        *,
+        model: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        operation: Operation = "generate",
+        stream: bool = False,
     ) -> Call:
-        """Parse a request. ``model`` is the one in the URL, where the URL has it; header
-        names are lower case. DialectError, and nothing else, on what the provider would
+        """Parse a request. What the URL says and the body does not is told by ``model``,
+        ``operation`` (a token count's body may lack fields) and ``stream`` (True: by its
+        path the response is a stream); header names are lower case. DialectError, and nothing else, on what the provider would
         refuse; its ``param`` is the dotted path of the field."""
 
     @abstractmethod

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import msgspec
 
 from headstart.dialects.anthropic.request import read_request
 from headstart.dialects.anthropic.stream import MessageStream
-from headstart.dialects.anthropic.usage import STOP_REASONS, error_object, message_usage
+from headstart.dialects.anthropic.usage import error_object, message_object
 from headstart.dialects.base import Dialect, DialectError, Outcome, Request, Stream
 
 
@@ -31,21 +30,7 @@ class AnthropicDialect(Dialect):
         return msgspec.json.encode({"input_tokens": input_tokens})
 
     def render(self, outcome: Outcome, *, model: str, response_id: str, created: int) -> bytes:
-        content: list[dict[str, Any]] = []
-        if outcome.text:
-            content.append({"type": "text", "text": outcome.text})
-        return msgspec.json.encode(
-            {
-                "id": response_id,
-                "type": "message",
-                "role": "assistant",
-                "model": model,
-                "content": content,
-                "stop_reason": STOP_REASONS[outcome.reason],
-                "stop_sequence": outcome.stop_sequence,
-                "usage": message_usage(outcome.usage),
-            }
-        )
+        return msgspec.json.encode(message_object(outcome, model, response_id))
 
     def stream(self, request: Request, *, model: str, response_id: str, created: int) -> Stream:
         return MessageStream(model, response_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from headstart.dialects.anthropic.blocks import read_content, read_system, read_tools
 from headstart.dialects.anthropic.cache_control import settle, ttl_of
 from headstart.dialects.anthropic.errors import complain, invalid
+from headstart.dialects.anthropic.settings import check_prewarm
 from headstart.dialects.assembly import Assembly
 from headstart.dialects.base import Request
 from headstart.dialects.body import Fields, MalformedBody, decode
@@ -37,7 +38,7 @@ def read_request(body: bytes, *, counting: bool) -> Request:
     stream = fields.optional("stream", bool) or False
     _check_options(fields)
     if max_tokens == 0:
-        _check_prewarm(fields, stream)
+        check_prewarm(fields, stream)
     elif not counting and out.messages[-1]["role"] == "assistant":
         raise invalid(_PREFILL)
     return Request(
@@ -84,19 +85,3 @@ def _check_options(fields: Fields) -> None:
     if output is not None and output.child("format") is not None:
         text = "structured outputs are not supported by this model"
         raise complain(("output_config", "format"), "unsupported", text)
-
-
-def _check_prewarm(fields: Fields, stream: bool) -> None:
-    """``max_tokens: 0`` fills the cache and answers nothing: what needs an answer is
-    refused. (``output_config.format`` is refused in any case.)"""
-    thinking = fields.child("thinking")
-    choice = fields.child("tool_choice")
-    if stream:
-        problem = "stream: true"
-    elif thinking is not None and thinking.data["type"] == "enabled":
-        problem = "thinking.type: enabled"
-    elif choice is not None and choice.data["type"] in ("any", "tool"):
-        problem = f"tool_choice.type: {choice.data['type']}"
-    else:
-        return
-    raise invalid(f"max_tokens: 0 is not supported together with {problem}")

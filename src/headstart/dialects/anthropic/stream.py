@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,9 +21,13 @@ class MessageStream(Stream):
     """message_start, ping, content_block_start, deltas, content_block_stop,
     message_delta, message_stop. A response without text has no content block."""
 
-    def __init__(self, model: str, response_id: str) -> None:
+    def __init__(
+        self, model: str, response_id: str, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        """``extra``: further fields of the message, for its head."""
         self._model = model
         self._id = response_id
+        self._extra = extra or {}
         self._block_open = False
 
     def start(self, usage: Usage) -> bytes:
@@ -35,6 +40,7 @@ class MessageStream(Stream):
             "stop_reason": None,
             "stop_sequence": None,
             "usage": message_usage(usage),
+            **self._extra,
         }
         return _event("message_start", message=message) + self.ping()
 

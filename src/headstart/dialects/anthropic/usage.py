@@ -7,10 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from headstart.dialects.base import DialectError
+from headstart.dialects.base import DialectError, Outcome
 from headstart.usage import Usage
 
 STOP_REASONS = {"stop": "end_turn", "stop_sequence": "stop_sequence", "length": "max_tokens"}
+
+
+def message_object(outcome: Outcome, model: str, response_id: str) -> dict[str, Any]:
+    """A whole message: one text block, or none where there is no text."""
+    return {
+        "id": response_id,
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": [{"type": "text", "text": outcome.text}] if outcome.text else [],
+        "stop_reason": STOP_REASONS[outcome.reason],
+        "stop_sequence": outcome.stop_sequence,
+        "usage": message_usage(outcome.usage),
+    }
 
 
 def message_usage(usage: Usage) -> dict[str, Any]:

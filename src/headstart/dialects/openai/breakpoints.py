@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from headstart.dialects.assembly import Place
-from headstart.dialects.body import Fields, one_of
+from headstart.dialects.body import Fields
+from headstart.dialects.openai.directives import BREAKPOINT, TTL_30M_12H, named_ttl
 
 _MODES = ("implicit", "explicit")
-_TTLS = {"30m": 1800.0, "12h": 43200.0}
 _MOST_WRITES = {"implicit": 3, "explicit": 4}
 
 
@@ -22,7 +22,7 @@ class CacheOptions(NamedTuple):
     """What the request asks for as a whole; ``ttl`` in seconds."""
 
     mode: str = "implicit"
-    ttl: float = _TTLS["30m"]
+    ttl: float = BREAKPOINT.default
 
 
 def read_options(body: Fields) -> CacheOptions:
@@ -33,16 +33,12 @@ def read_options(body: Fields) -> CacheOptions:
     if options is None:
         return CacheOptions()
     mode = "implicit" if options.data.get("mode") is None else options.choice("mode", _MODES)
-    return CacheOptions(mode, _ttl(options) or CacheOptions().ttl)
+    return CacheOptions(mode, named_ttl(options, TTL_30M_12H) or CacheOptions().ttl)
 
 
 def breakpoint_ttl(part: Fields, options: CacheOptions) -> float | None:
     """The TTL in seconds of the breakpoint on a content part, or None without one."""
-    directive = part.child("prompt_cache_breakpoint")
-    if directive is None:
-        return None
-    directive.choice("mode", ("explicit",))
-    return _ttl(directive) or options.ttl
+    return BREAKPOINT.ttl(part, options.ttl)
 
 
 def settle(places: list[Place], options: CacheOptions) -> None:
@@ -50,12 +46,3 @@ def settle(places: list[Place], options: CacheOptions) -> None:
     marked = [place for place in places if place.ttl is not None]
     for place in marked[: -_MOST_WRITES[options.mode]]:
         place.ttl = None
-
-
-def _ttl(fields: Fields) -> float | None:
-    name = fields.optional("ttl", str)
-    if name is None:
-        return None
-    if name not in _TTLS:
-        raise fields.fail("ttl", "value", f"Input should be {one_of(tuple(_TTLS))}")
-    return _TTLS[name]

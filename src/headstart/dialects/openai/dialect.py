@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import msgspec
 
 from headstart.dialects.base import Dialect, DialectError, Outcome, Request, Stream
-from headstart.dialects.openai.errors import error_object
+from headstart.dialects.openai.completion import completion
+from headstart.dialects.openai.errors import error_response
 from headstart.dialects.openai.request import read_request
 from headstart.dialects.openai.stream import CompletionStream
-from headstart.dialects.openai.usage import FINISH_REASONS, completion_usage
-
-_OVERLOADED = 529
-_SERVICE_UNAVAILABLE = 503
+from headstart.dialects.openai.usage import CHAT_USAGE, FINISH_REASONS
 
 
 class OpenAIDialect(Dialect):
@@ -25,32 +24,16 @@ class OpenAIDialect(Dialect):
         return read_request(body)
 
     def render(self, outcome: Outcome, *, model: str, response_id: str, created: int) -> bytes:
-        message = {"role": "assistant", "content": outcome.text, "refusal": None}
-        choice = {
-            "index": 0,
-            "message": message,
-            "logprobs": None,
-            "finish_reason": FINISH_REASONS[outcome.reason],
-        }
-        return msgspec.json.encode(
-            {
-                "id": response_id,
-                "object": "chat.completion",
-                "created": created,
-                "model": model,
-                "choices": [choice],
-                "usage": completion_usage(outcome.usage),
-            }
-        )
+        usage = CHAT_USAGE.render(outcome.usage)
+        finish = FINISH_REASONS[outcome.reason]
+        names: dict[str, Any] = {"model": model, "response_id": response_id, "created": created}
+        return msgspec.json.encode(completion(outcome.text, finish, usage, **names))
 
     def stream(self, request: Request, *, model: str, response_id: str, created: int) -> Stream:
         return CompletionStream(model, response_id, created, request.include_usage)
 
     def error(self, err: DialectError, request_id: str) -> tuple[int, dict[str, str], bytes]:
-        headers = {"content-type": self.content_type, "x-request-id": request_id}
-        # 529 is Anthropic's own; OpenAI's clients know the standard status.
-        status = _SERVICE_UNAVAILABLE if err.status == _OVERLOADED else err.status
-        return status, headers, msgspec.json.encode(error_object(err))
+        return error_response(err, request_id)
 
     def new_id(self) -> str:
         return f"chatcmpl-{secrets.token_hex(12)}"

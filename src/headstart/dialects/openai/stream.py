@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from headstart.dialects.base import DialectError, Outcome, Stream
+from headstart.dialects.events import event
 from headstart.dialects.openai.errors import error_object
-from headstart.dialects.openai.usage import FINISH_REASONS, completion_usage
+from headstart.dialects.openai.usage import CHAT_USAGE, FINISH_REASONS
+from headstart.dialects.openai.usage_fields import UsageFields
 from headstart.usage import Usage
 
 _DONE = b"data: [DONE]\n\n"
@@ -16,17 +17,31 @@ _DONE = b"data: [DONE]\n\n"
 
 class CompletionStream(Stream):
     """A role chunk, text chunks, a finish chunk. With ``include_usage`` every chunk has a
-    null ``usage`` and one more, without choices, has the real one."""
+    null ``usage`` and one more, without choices, has the real one; ``in_choice`` puts it
+    into the choice of the finish chunk instead."""
 
-    def __init__(self, model: str, response_id: str, created: int, include_usage: bool) -> None:
-        self._include_usage = include_usage
+    def __init__(
+        self,
+        model: str,
+        response_id: str,
+        created: int,
+        include_usage: bool,
+        *,
+        fields: UsageFields = CHAT_USAGE,
+        in_choice: bool = False,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._chunk_of_its_own = include_usage and not in_choice
+        self._in_choice = include_usage and in_choice
+        self._fields = fields
         self._head: dict[str, Any] = {
             "id": response_id,
             "object": "chat.completion.chunk",
             "created": created,
             "model": model,
+            **(extra or {}),
         }
-        self._tail: dict[str, Any] = {"usage": None} if include_usage else {}
+        self._tail: dict[str, Any] = {"usage": None} if self._chunk_of_its_own else {}
 
     def start(self, usage: Usage) -> bytes:
         return self._chunk({"role": "assistant", "content": ""})
@@ -38,19 +53,20 @@ class CompletionStream(Stream):
         return b": ping\n\n"
 
     def finish(self, outcome: Outcome) -> bytes:
-        end = self._chunk({}, FINISH_REASONS[outcome.reason])
-        if self._include_usage:
-            usage = completion_usage(outcome.usage)
-            end += _data({**self._head, "choices": [], "usage": usage})
-        return end + _DONE
+        return b"".join(self.last(outcome))
+
+    def last(self, outcome: Outcome) -> list[bytes]:
+        """The frames of ``finish``, one by one."""
+        usage = self._fields.render(outcome.usage)
+        placed = {"usage": usage} if self._in_choice else {}
+        frames = [self._chunk({}, FINISH_REASONS[outcome.reason], **placed)]
+        if self._chunk_of_its_own:
+            frames.append(event({**self._head, "choices": [], "usage": usage}))
+        return [*frames, _DONE]
 
     def error(self, err: DialectError) -> bytes:
-        return _data(error_object(err)) + _DONE
+        return event(error_object(err)) + _DONE
 
-    def _chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+    def _chunk(self, delta: dict[str, str], finish_reason: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return _data({**self._head, "choices": [choice], **self._tail})
-
-
-def _data(value: dict[str, Any]) -> bytes:
-    return b"data: " + msgspec.json.encode(value) + b"\n\n"
+        return event({**self._head, "choices": [{**choice, **more}], **self._tail})

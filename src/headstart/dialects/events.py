@@ -1,0 +1,101 @@
+"""Server-sent events as their bytes go by, in any cut, and usage found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from headstart.dialects.hosted import UsageReader
+from headstart.usage import Usage
+
+MOST_BYTES = 16 * 2**20
+"""An event that is longer is skipped: memory stays bounded whatever an upstream sends."""
+
+_BREAKS = (b"\r\n", b"\r")
+
+
+class EventData:
+    """The ``data`` of each event. Never raises."""
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._held = 0
+        self._data: list[bytes] = []
+        self._size = 0
+        self._after_cr = False
+        self._skipping = False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The data of every event that ends in ``chunk``; consume it before the next call."""
+        if not chunk:
+            return
+        if self._after_cr and chunk[:1] == b"\n":
+            chunk = chunk[1:]
+        self._after_cr = chunk[-1:] == b"\r" if chunk else False
+        for end in _BREAKS:
+            chunk = chunk.replace(end, b"\n")
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            whole = b"".join((*self._rest, line))
+            self._rest, self._held = [], 0
+            yield from self._line(whole)
+        self._hold(rest)
+
+    def _line(self, line: bytes) -> Iterator[bytes]:
+        if not line:
+            if self._data and not self._skipping:
+                yield b"\n".join(self._data)
+            self._data, self._size, self._skipping = [], 0, False
+        elif line.startswith(b"data:"):
+            value = line[5:].removeprefix(b" ")
+            self._size += len(value)
+            self._skipping = self._skipping or self._size > MOST_BYTES
+            if self._skipping:
+                self._data = []
+            else:
+                self._data.append(value)
+
+    def _hold(self, rest: bytes) -> None:
+        """Keep the beginning of a line, in pieces: joining them as they come would cost
+        the square of its length."""
+        self._held += len(rest)
+        if self._held > MOST_BYTES:
+            # A comment's beginning stands for it: the rest of the line is dropped too.
+            self._skipping, self._rest, self._held = True, [b":"], 0
+        elif rest:
+            self._rest.append(rest)
+
+
+class EventUsage(UsageReader):
+    """Usage in the events of a stream. ``needle`` is in every event worth decoding."""
+
+    def __init__(self, needle: bytes, find: Callable[[Any], Usage | None]) -> None:
+        self._events = EventData()
+        self._needle = needle
+        self._find = find
+        self._usage: Usage | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        for data in self._events.feed(chunk):
+            if self._needle in data:
+                self._usage = self._find(decoded(data)) or self._usage
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._usage
+
+
+def decoded(data: bytes) -> Any:
+    """A JSON value; None for what is none. Never raises."""
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return None
+
+
+def event(value: Any, name: str | None = None) -> bytes:
+    """One event, as an emulator sends it."""
+    head = b"event: " + name.encode() + b"\n" if name else b""
+    return head + b"data: " + msgspec.json.encode(value) + b"\n\n"

@@ -1,0 +1,42 @@
+"""The emulating server as an ASGI app: providers' paths, and controls of its own."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headstart.dialects import AnthropicHosted, DialectError, ErrorKind, Hosted, OpenAIChat
+from headstart.server.emulate.control import Control
+from headstart.server.emulate.endpoints import endpoints
+from headstart.server.emulate.exchange import EmulatedRoute
+from headstart.server.emulate.resources import resource_routes
+from headstart.server.emulate.state import State
+
+
+def create_emulator(state: State) -> Starlette:
+    """An app that does what every provider's prompt cache does, without any model."""
+    return Starlette(
+        routes=[
+            *Control(state).routes(),
+            *resource_routes(state),
+            *(
+                Route(endpoint.path, EmulatedRoute(state, endpoint), methods=["POST"])
+                for endpoint in endpoints()
+            ),
+        ],
+        exception_handlers={HTTPException: _on_http_exception},
+    )
+
+
+async def _on_http_exception(connection: HTTPConnection, error: Exception) -> Response:
+    """Unknown paths and wrong methods, in the words of whom the client takes us for."""
+    assert isinstance(error, HTTPException)
+    text = f"{error.detail.lower()}: {connection.url.path[:200]}"
+    kind: ErrorKind = "not_found_error" if error.status_code == 404 else "invalid_request_error"
+    speaks = AnthropicHosted if "anthropic-version" in connection.headers else OpenAIChat
+    hosted: Hosted = speaks()
+    status, headers, body = hosted.error(DialectError(error.status_code, kind, text), "")
+    return Response(body, status, {**headers, **(error.headers or {})})
