@@ -3,8 +3,19 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from headstart.pricing import Pricer, Row, UnknownPrice, known_models, price_of, tier_starts
+from headstart.pricing import (
+    Pricer,
+    Row,
+    UnknownPrice,
+    cost,
+    cost_without_cache,
+    known_models,
+    price_of,
+    tier_starts,
+)
 from headstart.pricing.additions import addition_rows
 from headstart.pricing.rows import rows
 from headstart.usage import Usage
@@ -82,3 +93,18 @@ def test_the_callers_own_prices_come_first() -> None:
 def test_every_provider_of_the_table_is_listed() -> None:
     names = {provider for provider, _ in known_models()}
     assert {"anthropic", "openai", "google", "bedrock", "deepseek", "xai", "qwen"} <= names
+
+
+_COUNT = st.integers(0, 10**6)
+
+
+@given(
+    st.sampled_from(["claude-opus-5-5", "claude-haiku-5-5", "gpt-6.1-sol", "gpt-5.5", "kimi-k3"]),
+    st.lists(_COUNT, min_size=8, max_size=8),
+)
+def test_the_quick_sums_are_those_of_the_formula(model: str, counts: list[int]) -> None:
+    usage = Usage(*counts)
+    price = price_of(model, usage.input)
+    pricer = Pricer(None, model)
+    assert pricer.cost(usage) == pytest.approx(cost(usage, price))
+    assert pricer.uncached(usage) == pytest.approx(cost_without_cache(usage, price))

@@ -113,5 +113,5 @@ def test_threads_agree() -> None:
 def test_a_search_for_data_is_linear() -> None:
     """A search that starts anew at every letter would not come back from these."""
     counter = counter_of("anthropic", "m")
-    text = ("a" * 511 + " ") * 4_000
-    assert counter.count(segment(text, type="tool_use")) > 4_000
+    text = ("a" * 511 + " ") * 1_000
+    assert counter.count(segment(text, type="tool_use")) > 1_000

@@ -62,5 +62,5 @@ def test_whole_conversations_against_a_vocabulary() -> None:
 
 def test_the_time_is_linear() -> None:
     """A pattern that backtracks would not come back from these."""
-    for text in ("a" * 500_000, "A" * 500_000, " " * 500_000, "\n" * 500_000, "?" * 500_000):
+    for text in ("a" * 100_000, "A" * 100_000, " " * 100_000, "\n" * 100_000, "?" * 100_000):
         assert estimate(text) > 0

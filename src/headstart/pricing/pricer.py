@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
-from headstart.pricing.cost import cost, cost_without_cache
+from headstart.pricing.cost import cost
 from headstart.pricing.prices import Price, UnknownPrice, price_of, tier_starts
 from headstart.pricing.rows import Row
 from headstart.usage import Usage
@@ -29,6 +30,7 @@ class Pricer:
             except UnknownPrice:
                 continue
             self._tiers.append((start, price))
+        self._rates = [(start, _rates(price)) for start, price in self._tiers]
 
     @property
     def known(self) -> bool:
@@ -43,11 +45,43 @@ class Pricer:
         return None
 
     def cost(self, usage: Usage) -> float | None:
-        """USD of the buckets."""
-        price = self.price(usage.input)
-        return None if price is None else cost(usage, price)
+        """USD of the buckets, as ``pricing.cost`` has it."""
+        total = usage.input
+        for start, rates in self._rates:
+            if total >= start:
+                return (
+                    usage.fresh * rates.fresh
+                    + usage.read * rates.read
+                    + usage.output * rates.output
+                    + usage.write_5m * rates.write_5m
+                    + usage.write_30m * rates.write_30m
+                    + usage.write_1h * rates.write_1h
+                    + usage.write_12h * rates.write_12h
+                    + usage.write_other * rates.write_other
+                )
+        return None
 
     def uncached(self, usage: Usage) -> float | None:
         """USD of the same tokens if nothing had been cached."""
-        price = self.price(usage.input)
-        return None if price is None else cost_without_cache(usage, price)
+        total = usage.input
+        for start, rates in self._rates:
+            if total >= start:
+                return total * rates.fresh + usage.output * rates.output
+        return None
+
+
+class _Rates(NamedTuple):
+    """USD for one token of each bucket."""
+
+    fresh: float
+    read: float
+    output: float
+    write_5m: float
+    write_30m: float
+    write_1h: float
+    write_12h: float
+    write_other: float
+
+
+def _rates(price: Price) -> _Rates:
+    return _Rates(*(cost(Usage(**{bucket: 1}), price) for bucket in _Rates._fields))

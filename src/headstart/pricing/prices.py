@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from headstart.pricing.additions import STORAGE, TWELVE_HOURS, addition_rows
 from headstart.pricing.rows import COMPILED, Row, rows
+from headstart.pricing.sellers import seller
 
 LONGEST_NAME = 256
 
@@ -53,12 +54,16 @@ def price_of(
     the name. UnknownPrice."""
     moment = _moment(at)
     name = model.lower()[:LONGEST_NAME]
-    found = _first_named(overrides, provider, name) or _listed(provider, name)
-    applies = [row for row in found if row.holds(moment, input_tokens)]
+    applies = _holding(_first_named(overrides, provider, name), moment, input_tokens)
+    applies = applies or _holding(_listed(*seller(provider, name)), moment, input_tokens)
     if not applies:
         whose = f" at {provider}" if provider else ""
         raise UnknownPrice(f"no price for model {model[:LONGEST_NAME]!r}{whose}")
     return _price(applies[-1], moment.date())
+
+
+def _holding(found: tuple[Row, ...], moment: datetime, input_tokens: int) -> list[Row]:
+    return [row for row in found if row.holds(moment, input_tokens)]
 
 
 def _price(row: Row, day: date) -> Price:
@@ -114,7 +119,7 @@ def tier_starts(
 ) -> tuple[int, ...]:
     """Numbers of input tokens from which on another rate holds, 0 among them, rising."""
     name = model.lower()[:LONGEST_NAME]
-    found = _first_named(overrides, provider, name) or _listed(provider, name)
+    found = _first_named(overrides, provider, name) + _listed(*seller(provider, name))
     return tuple(sorted({0, *(row.least_input for row in found)}))
 
 

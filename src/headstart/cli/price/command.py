@@ -14,7 +14,12 @@ Provider = Annotated[str | None, typer.Option(help="Whose price, where several s
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 Prices = Annotated[
     Path | None,
-    typer.Option("--prices", envvar="HEADSTART_PRICES", help="TOML file of your own prices."),
+    typer.Option(
+        "--prices",
+        envvar="HEADSTART_PRICES",
+        help='Your own prices first: a TOML file of tables like [openai."gpt-5.5"] with input, '
+        "read and output, and perhaps write, write_1h, since, above.",
+    ),
 ]
 Model = Annotated[str, typer.Option("--model", "-m", help="The model's name at its provider.")]
 At = Annotated[
@@ -179,9 +184,16 @@ def kv(
     from headstart.cli.price.kv import kv_report
 
     parts, data = kv_report(
-        model, config, parameters, value_bytes, context, gpu_dollars, prefill_rate, page_tokens,
+        model,
+        config,
+        parameters,
+        value_bytes,
+        context,
+        gpu_dollars,
+        prefill_rate,
+        page_tokens,
         tier or [],
-    )  # fmt: skip
+    )
     _show(parts, data, as_json)
 
 

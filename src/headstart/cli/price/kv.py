@@ -37,7 +37,7 @@ def kv_report(
     machine = Machine() if gpu_dollars is None else Machine(gpu_dollars)
     try:
         size = kv_size(found.config, value_bytes)
-        rate = prefill_rate or machine.prefill_rate(found.active)
+        rate = machine.prefill_rate(found.active) if prefill_rate is None else prefill_rate
         rules = [
             five_minute_rule(
                 size.bytes(context) / context,
@@ -55,7 +55,11 @@ def kv_report(
     assumed = (
         "",
         f"a GPU at ${machine.dollars_per_hour:g} an hour that prefills {rate:,.0f} tokens a second"
-        + ("" if prefill_rate else f" ({machine.utilisation:.0%} of {machine.flops:.3g} flop/s)"),
+        + (
+            ""
+            if prefill_rate is not None
+            else f" ({machine.utilisation:.0%} of {machine.flops:.3g} flop/s)"
+        ),
     )
     data = {
         "model": name,
