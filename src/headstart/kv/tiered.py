@@ -23,6 +23,10 @@ from headstart.kv.store import TieredStore
 from headstart.prefix import Scope
 
 logger = logging.getLogger(__name__)
+
+LOAD_SECONDS = 10.0
+"""What a prompt waits for its pages in all, so that a remote tier that answers each in time,
+but slowly, can't hold it for ever; what came by then is used."""
 FETCHERS = 4
 """Prompts fetched at once; each reads its pages in parallel."""
 
@@ -124,7 +128,7 @@ class TieredCache:
         if located.first * self._page_tokens >= whole * self.group:
             return 0
         with _ArenaSink(self.cache, key, scope, self._page_tokens, self.group) as sink:
-            self.store.load(located, sink)
+            self.store.load(located, sink, LOAD_SECONDS)
         scopes = {key.scope for key in located.keys}
         if sink.tokens and not all(map(self.store.keyring.holder, scopes)):
             # Forgotten while its pages were on their way: after the drop that went with it.

@@ -10,10 +10,20 @@ one clock of the caller's choice; a clock that goes back is held where it was.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from headstart.prompt import Chain, Prompt
 from headstart.usage import MissReason, Usage
+
+
+class Pricer(Protocol):
+    """What one model's input tokens cost."""
+
+    def cost(self, usage: Usage) -> float | None:
+        """USD of a request; None where the model, or one of its buckets, has no price."""
+
+    def uncached(self, usage: Usage) -> float | None:
+        """USD of the same tokens if nothing were read from a cache or written to one."""
 
 
 class Divergence(NamedTuple):

@@ -93,6 +93,43 @@ class Rules:
     """Whether cached tokens count towards the provider's token rate limit."""
     resources: bool = False
     """Has explicit cache objects with a life of their own (``cachedContents``)."""
+    resource_minimum: int = 0
+    """The least that such an object holds; less is an error."""
+    resource_minimums: Mapping[str, int] = field(default_factory=dict)
+    """The same by glob pattern of the model; first match counts."""
+    least_ttl: float = 0.0
+    """Seconds that such an object must be given at least."""
+    hidden: int = 0
+    """Tokens of the provider's own before the prompt: part of every step, never reported."""
+    holdback: int = 0
+    """Tokens at a prompt's end that are computed even if they are cached."""
+    retentions: Mapping[str, float] = field(default_factory=dict)
+    """Values of ``Controls.retention`` -> seconds of the lifetime they choose."""
+    machines: int = 1
+    """Machines that entries are spread over; 1: requests always find what is there."""
+    overflow: int | None = None
+    """Requests a minute with one routing key after which the next machine gets them."""
+    delay: float = 0.0
+    """Seconds from when a write may be read until it can be."""
+    interval: int = 0
+    """Tokens between units that are kept of a long prompt (scheme "units"); 0: none."""
+    capacity: int | None = None
+    """Tokens that are kept at most, over all scopes; None: no limit but the emulator's."""
+    eviction: Literal["lru", "fifo"] = "lru"
+    """Who goes first when ``capacity`` is short."""
+    lookups: tuple[int, int, int] = (0, 0, 0)
+    """Where ``lookback`` is None and breakpoints may be implicit: how many of the request's
+    first and of its latest explicit breakpoints are looked up, and how many boundaries
+    before the implicit one (those of them that are explicit come on top)."""
+    renew: Literal["entry", "request", "longer"] = "entry"
+    """Whose TTL an entry has after a read through a marker with another one: its own, the
+    marker's, or the longer of both."""
+    refresh_ancestors: bool = False
+    """A read also refreshes the shorter entries that the one read continues."""
+    strips_thinking: bool = False
+    """Thinking blocks before the last user turn that is no tool result leave the prompt."""
+    unmarked: Rules | None = None
+    """The rules for requests without any cache parameter, where those are others."""
     notes: tuple[str, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
     """Field name -> source; "*" for those not named."""
