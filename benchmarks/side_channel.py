@@ -46,12 +46,23 @@ def interval(present: Floats, absent: Floats, draws: int = 2000) -> tuple[float,
     return float(low), float(high)
 
 
+def paired(count: int, rng: random.Random) -> list[int]:
+    """Random order, but one present and one absent in every two: a machine that grows slower
+    while it is measured must not look like a cache."""
+    present, absent = list(range(0, count, 2)), list(range(1, count, 2))
+    rng.shuffle(present)
+    rng.shuffle(absent)
+    pairs = [list(pair) for pair in zip(present, absent, strict=True)]
+    for pair in pairs:
+        rng.shuffle(pair)
+    return [index for pair in pairs for index in pair]
+
+
 def probe(engine: Engine, secrets: Sequence[list[int]], attacker: str) -> dict[str, float]:
     """Cache every other secret for the victim, probe them all, report the AUC."""
     for secret in track(secrets[::2], "victim", console=console):
         Probe(engine, secret, 1, VICTIM).wait()
-    order = list(range(len(secrets)))
-    random.Random(1).shuffle(order)
+    order = paired(len(secrets), random.Random(1))
     times: dict[bool, list[float]] = {True: [], False: []}
     for index in track(order, f"attacker is {attacker}", console=console):
         # One own token behind the guess, so that a present prefix is never a whole prompt.

@@ -81,10 +81,10 @@ def play(data: st.DataObject, provider: str) -> None:
             sent = data.draw(requests(provider))
             chain = chain_of(sent, provider)
             peeked = real.peek(chain, now)
-            ticket = real.begin(chain, now)
-            assert ticket.lookup == peeked
-            compare(ticket.lookup, naive.look(sent, now))
-            waiting.append((ticket, sent))
+            begun = real.begin(chain, now)
+            assert begun.lookup == peeked
+            compare(begun.lookup, naive.look(sent, now))
+            waiting.append((begun, sent))
         if step == "save":
             other = emulator(provider, minimum)
             other.load(real.save())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from tests.providers.marked import segment
 from tests.providers.prompts import words
 
 
-def blocks(text: str, model: str = "m", **options: int) -> Chain:
+def blocks(text: str, model: str = "m", **options: Any) -> Chain:
     """A segment a letter."""
     return Chain.of_blocks(model, [letter.encode() for letter in text], 10, **options)
 

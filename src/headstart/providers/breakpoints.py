@@ -31,6 +31,7 @@ _VERSION: Final = 1
 _FOREIGN: Final = ("granularity", "hidden", "holdback", "machines", "delay", "interval", "capacity")
 """Fields of rules that mean nothing here."""
 _PREFIX_BYTES: Final = 8
+_LEAST_RECALL: Final = 10_000
 
 
 class _State(msgspec.Struct, array_like=True, frozen=True):
@@ -46,7 +47,7 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
 
 class BreakpointEmulator(Emulator):
     """``limit`` bounds entries, expired ones included; without a shared ``recall`` it keeps
-    one of its own, of twenty segments an entry."""
+    one of its own, of five segments an entry."""
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class BreakpointEmulator(Emulator):
         self._at_once = rules.readable == "at_once"
         self._entries = Entries(limit)
         self._shared = recall
-        self._recall = recall or Recall(max(2, 20 * limit))
+        self._recall = recall or Recall(max(_LEAST_RECALL, 5 * limit))
         self._reasons = Reasons(self._minimum, self._how, self._entries, self._recall)
         self._now = float("-inf")
         self._serial = 0

@@ -24,6 +24,8 @@ _NOTHING: Final[Mapping[bytes, Any]] = {}
 _TOOL_CHOICE: Final = "tool_choice"
 _LENGTHS: Final = (*range(1, 8), *(n << k for k in range(22) for n in (8, 12)))
 """Segments of the prefixes by which a request is found."""
+_OVERHEAD: Final = 16
+"""What a request takes beside its segments, in segments."""
 
 
 class Seen(NamedTuple):
@@ -86,17 +88,17 @@ class _Generation:
         for part in chain.parts[1:]:
             if part:
                 self.parts[seen.scope, part] = seen
-        self.size += seen.length
+        self.size += seen.length + _OVERHEAD
 
 
 class Recall:
     """Not safe across threads. Several emulators of one provider may share one."""
 
     def __init__(self, limit: int = 100_000) -> None:
-        """``limit`` bounds the segments of all requests that are remembered (about 40 bytes
-        each and 2,000 a request); ValueError below 2."""
+        """``limit`` bounds what is remembered: a request counts for its segments and 16 more,
+        about 60 bytes each. ValueError below 2."""
         if limit < 2:
-            raise ValueError(f"a memory of at least 2 segments, not {limit}")
+            raise ValueError(f"a memory of at least 2, not {limit}")
         self._half = limit // 2
         self._young = _Generation()
         self._old = _Generation()
@@ -108,7 +110,7 @@ class Recall:
         counts its segments up to the last breakpoint that it wrote or read. One with more
         segments than half the limit is not remembered."""
         length = len(chain.keys)
-        if not 0 < length <= self._half:
+        if not length or length + _OVERHEAD > max(self._half, _OVERHEAD + 1):
             return
         seen = Seen(
             request,
@@ -124,7 +126,7 @@ class Recall:
             b"".join(chain.plain),
         )
         # Two generations: when the young one is full it becomes the old one, and that goes.
-        if self._young.size + length > self._half:
+        if self._young.size + length + _OVERHEAD > self._half:
             self._young, self._old = _Generation(), self._young
         self._young.add(chain, seen)
 

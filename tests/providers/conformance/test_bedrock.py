@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from headstart.usage import MissReason, Usage
@@ -18,7 +20,7 @@ OPUS = "global.anthropic.claude-opus-5-5-v1:0"
 SYSTEM, ASK = "system S 600 5m", "user q 10"
 
 
-def bedrock(model: str = OPUS, **knobs: object) -> Cache:
+def bedrock(model: str = OPUS, **knobs: Any) -> Cache:
     return Cache("bedrock", model, **knobs)
 
 

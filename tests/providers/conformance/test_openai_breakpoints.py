@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from headstart.usage import MissReason, Usage
@@ -18,7 +20,7 @@ SYSTEM, ASK = "system S 2000 end", "user q 10 end"
 TURN = (SYSTEM, ASK, "assistant a 10", "user r 10 end")
 
 
-def gpt(**knobs: object) -> Cache:
+def gpt(**knobs: Any) -> Cache:
     return Cache("openai", GPT, **knobs)
 
 

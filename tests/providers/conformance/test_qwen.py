@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from headstart.usage import MissReason, Usage
@@ -15,7 +17,7 @@ QWEN4 = "Model Studio explicit cache of Qwen4, 2026-11-16"
 SYSTEM, ASK = "system S 1100 5m", "user q 10"
 
 
-def qwen(**knobs: object) -> Cache:
+def qwen(**knobs: Any) -> Cache:
     return Cache("qwen", "qwen3.7-max", **knobs)
 
 
