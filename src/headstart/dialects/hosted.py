@@ -115,8 +115,20 @@ class Hosted(ABC):
     ) -> Call:
         """Parse a request. What the URL says and the body does not is told by ``model``,
         ``operation`` (a token count's body may lack fields) and ``stream`` (True: by its
-        path the response is a stream); header names are lower case. DialectError, and nothing else, on what the provider would
-        refuse; its ``param`` is the dotted path of the field."""
+        path the response is a stream); header names are lower case. DialectError, and
+        nothing else, on what the provider would refuse; its ``param`` is the dotted path of
+        the field."""
+
+    @abstractmethod
+    def write(self, prompt: Prompt) -> dict[str, Any]:
+        """The keyword arguments that the provider's own SDK takes for a prompt, its model
+        and its cache directives and controls included; settings and limits are left to the
+        caller. For prompts of ``PromptBuilder`` and ``Conversation``; ValueError that names
+        the segment for a block that has no form here.
+
+        A directive asks for the shortest lifetime on offer that lasts as long as the segment
+        wants, or else for the longest one. Where a block takes none, or the provider or the
+        model has none, there is none."""
 
     @abstractmethod
     def mark(self, body: bytes, placements: Sequence[Placement]) -> Marked:

@@ -17,6 +17,7 @@ from headstart.dialects.anthropic.segments import Segments
 from headstart.dialects.anthropic.settings import check_prewarm, check_version, settings_of
 from headstart.dialects.anthropic.stream import MessageStream
 from headstart.dialects.anthropic.usage import message_object
+from headstart.dialects.anthropic.writing import write_messages
 from headstart.dialects.base import DialectError, Outcome
 from headstart.dialects.body import Fields
 from headstart.dialects.hosted import (
@@ -61,6 +62,10 @@ class AnthropicHosted(Hosted):
             operation=operation,
             stream=stream or bool(fields.optional("stream", bool)),
         )
+
+    def write(self, prompt: Prompt) -> dict[str, Any]:
+        """``model``, ``tools``, ``system`` and ``messages``, for ``messages.create``."""
+        return {"model": prompt.model, **write_messages(prompt)}
 
     def mark(self, body: bytes, placements: Sequence[Placement]) -> Marked:
         return marking.mark(body, placements)

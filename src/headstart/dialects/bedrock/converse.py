@@ -21,6 +21,7 @@ from headstart.dialects.bedrock.usage import (
     usage_object,
     usage_of,
 )
+from headstart.dialects.bedrock.writing import write_converse
 from headstart.dialects.body import Fields
 from headstart.dialects.hosted import (
     Call,
@@ -56,6 +57,10 @@ class BedrockConverse(Hosted):
             counted = fields.child("input")
             fields = (counted and counted.child("converse")) or fields
         return read_converse(fields, model, operation, stream, on_block=False)
+
+    def write(self, prompt: Prompt) -> dict[str, Any]:
+        """``modelId``, ``toolConfig``, ``system`` and ``messages``, for ``converse``."""
+        return {"modelId": prompt.model, **write_converse(prompt, self.name)}
 
     def mark(self, body: bytes, placements: Sequence[Placement]) -> Marked:
         return marking.mark(body, placements)

@@ -28,6 +28,7 @@ from headstart.dialects.bedrock.converse import (
 from headstart.dialects.bedrock.errors import complain, error_response
 from headstart.dialects.bedrock.eventstream import CONTENT_TYPE, Frame, event
 from headstart.dialects.bedrock.usage import STOP_REASONS, FrameUsage, usage_object, usage_of
+from headstart.dialects.bedrock.writing import write_body
 from headstart.dialects.body import Fields
 from headstart.dialects.hosted import (
     Call,
@@ -39,6 +40,7 @@ from headstart.dialects.hosted import (
     UsageReader,
 )
 from headstart.dialects.spans import find
+from headstart.prompt import Prompt
 from headstart.usage import Usage
 
 _LEGACY = re.compile(r"claude-(?:3|(?:opus|sonnet|haiku)-4(?:-[0-6])?(?:-\d{8}|-v|:|$))")
@@ -72,6 +74,12 @@ class BedrockInvoke(Hosted):
             text = "Extra inputs are not permitted"
             raise complain_as_claude(("cache_control",), "value", text)
         return read_call(fields, model or "", version=version, operation=operation, stream=stream)
+
+    def write(self, prompt: Prompt, *, max_tokens: int = 4096) -> dict[str, Any]:
+        """``modelId`` and ``body``, for ``invoke_model``. The body is closed, so it has the
+        limit that Claude requires. ValueError where the model's name is not one of Claude's
+        or Nova's: whose body it takes can't be told."""
+        return {"modelId": prompt.model, "body": write_body(prompt, self.name, max_tokens)}
 
     def mark(self, body: bytes, placements: Sequence[Placement]) -> Marked:
         if find(body, _VERSION) is not None:

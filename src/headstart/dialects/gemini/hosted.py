@@ -12,6 +12,7 @@ from headstart.dialects.events import EventUsage, decoded, event
 from headstart.dialects.gemini.errors import error_response
 from headstart.dialects.gemini.request import read_request
 from headstart.dialects.gemini.usage import read_usage, usage_metadata
+from headstart.dialects.gemini.writing import write_contents
 from headstart.dialects.hosted import (
     Call,
     Hosted,
@@ -22,6 +23,7 @@ from headstart.dialects.hosted import (
     Unmarkable,
     UsageReader,
 )
+from headstart.prompt import Prompt
 from headstart.usage import Usage
 
 _FINISH_REASONS = {"stop": "STOP", "stop_sequence": "STOP", "length": "MAX_TOKENS"}
@@ -45,6 +47,10 @@ class Gemini(Hosted):
         stream: bool = False,
     ) -> Call:
         return read_request(body, model, operation, stream)
+
+    def write(self, prompt: Prompt) -> dict[str, Any]:
+        """``model``, ``contents`` and ``config``, for ``models.generate_content``."""
+        return write_contents(prompt, self.name)
 
     def mark(self, body: bytes, placements: Sequence[Placement]) -> Marked:
         """Unmarkable, for any placement: there is no directive."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from headstart.dialects.base import DialectError, Outcome
 from headstart.dialects.body import Fields
 from headstart.dialects.hosted import Call, Operation, Reply
 from headstart.dialects.openai.chat_outline import outline_chat
+from headstart.dialects.openai.chat_writing import write_chat
 from headstart.dialects.openai.completion import completion
 from headstart.dialects.openai.directives import (
     BREAKPOINT,
@@ -23,6 +25,7 @@ from headstart.dialects.openai.outline import Outline
 from headstart.dialects.openai.settings import CHAT
 from headstart.dialects.openai.stream import CompletionStream
 from headstart.dialects.openai.usage import CHAT_USAGE, FINISH_REASONS
+from headstart.prompt import Prompt
 from headstart.usage import Usage
 
 OPENAI_CHAT = Format(
@@ -70,6 +73,11 @@ class OpenAIChat(OpenAIFamily):
             include_usage=asked or self.format.always_usage,
             body=fields.data,
         )
+
+    def write(self, prompt: Prompt) -> dict[str, Any]:
+        """``model``, ``messages``, ``tools`` and cache fields, for
+        ``chat.completions.create``."""
+        return write_chat(prompt, self.format)
 
     def render(self, reply: Reply) -> bytes:
         return msgspec.json.encode(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -19,8 +20,10 @@ from headstart.dialects.openai.family import Format, OpenAIFamily, parsed, read_
 from headstart.dialects.openai.outline import Outline
 from headstart.dialects.openai.responses_outline import outline_responses
 from headstart.dialects.openai.responses_reply import response, response_events
+from headstart.dialects.openai.responses_writing import write_responses
 from headstart.dialects.openai.settings import RESPONSES
 from headstart.dialects.openai.usage import RESPONSES_USAGE
+from headstart.prompt import Prompt
 from headstart.usage import Usage
 
 _MODES = ("implicit", "explicit")
@@ -66,6 +69,10 @@ class OpenAIResponses(OpenAIFamily):
             include_usage=True,
             body=fields.data,
         )
+
+    def write(self, prompt: Prompt) -> dict[str, Any]:
+        """``model``, ``input``, ``tools`` and cache fields, for ``responses.create``."""
+        return write_responses(prompt, self.format)
 
     def render(self, reply: Reply) -> bytes:
         return msgspec.json.encode(response(reply))
