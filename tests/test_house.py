@@ -185,3 +185,12 @@ def test_what_a_module_loads(module: str, needs: set[str], spares: set[str]) -> 
     added = loaded(f"import {module}")
     assert needs <= added
     assert not added & spares
+
+
+@pytest.mark.parametrize("tool", ["structures.py", "providers.py"])
+def test_generated_pages_are_up_to_date(tool: str) -> None:
+    path = SOURCE.parent.parent / "tools" / tool
+    ran = subprocess.run(
+        [sys.executable, str(path), "--check"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
