@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import inf
 from typing import Annotated
 
 import typer
@@ -40,14 +41,22 @@ def emulate(
     from headstart.cli.failures import fail, one_line
     from headstart.providers import providers
     from headstart.server import EmbeddedServer, bind
-    from headstart.server.emulate import State, create_emulator, parse_knobs
-    from headstart.server.emulate.state import emulated_accounts
+    from headstart.server.emulate import (
+        State,
+        create_emulator,
+        emulated_accounts,
+        parse_knobs,
+    )
     from headstart.server.lifecycle import stop_signals
 
     if provider not in ("auto", *providers()):
         raise fail(f"--provider {provider}: unknown (known: auto, {', '.join(providers())})")
-    if limit < 1 or seconds_per_1k < 0:
-        raise fail("--limit takes a number from 1 on, --seconds-per-1k one from 0 on")
+    if limit < 1:
+        raise fail(f"--limit takes a number from 1 on, not {limit}")
+    if not 0 <= seconds_per_1k < inf:
+        raise fail(f"--seconds-per-1k takes a number from 0 on, not {seconds_per_1k}")
+    if not 0 <= port <= 65_535:
+        raise fail(f"--port takes a number from 0 to 65535, not {port}")
     try:
         accounts = emulated_accounts(at.date() if at else None, parse_knobs(knob or []))
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 
 from headstart.prompt import Kind, Segment, spans
 from headstart.server.emulate import Entry, State
@@ -77,12 +78,12 @@ def volatile_prefix(state: State, entries: Sequence[Entry], ignore: Collection[s
 
 
 def cacheable(entry: Entry) -> range:
-    """The segments that are meant to be the same the next time: up to the last marker that
-    stands before the messages, or else all tools and system text."""
+    """The segments that are meant to be the same the next time: tools and system text in
+    front of the conversation; where the request has markers, up to the last of them."""
     segments = entry.prompt.segments
-    stable = [i for i, segment in enumerate(segments) if segment.kind is not Kind.MESSAGE]
-    leading = [i for i, segment in enumerate(segments) if segment.role == "system"]
-    return range(max((*stable, *leading), default=-1) + 1)
+    head = takewhile(lambda s: s.kind is not Kind.MESSAGE or s.role == "system", segments)
+    marked = [i for i, segment in enumerate(segments) if segment.ttl is not None]
+    return range(min(sum(1 for _ in head), marked[-1] + 1 if marked else len(segments)))
 
 
 def _suspects(segment: Segment, ignore: Collection[str]) -> list[tuple[str, str]]:

@@ -97,6 +97,7 @@ class PromptCache:
     def assert_hit_rate(self, min: float = 0.9, *, skip: int = 0) -> None:
         """AssertionError if fewer of the input tokens were read, the first ``skip`` requests
         left out (the first one of a conversation can't hit); also if there was no request."""
+        __tracebackhide__ = True
         entries = self.requests[skip:]
         usage = sum((entry.usage for entry in entries), Usage())
         if not entries:
@@ -108,6 +109,7 @@ class PromptCache:
         """AssertionError if what a provider would cache holds anything that looks as if it
         changed from request to request (a time, an id, a counter ...), or if it did change.
         ``ignore`` names kinds that are meant to be there."""
+        __tracebackhide__ = True
         found = volatile_prefix(self._state, self.requests, ignore)
         if found is not None:
             raise AssertionError(found)

@@ -64,7 +64,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     least = _options(item).get("min_hit_rate")
     if least is not None and isinstance(item, pytest.Function):
         cache: PromptCache = item._request.getfixturevalue("prompt_cache")
-        cache.assert_hit_rate(min=least)
+        try:
+            cache.assert_hit_rate(min=least)
+        except AssertionError as error:
+            pytest.fail(str(error), pytrace=False)
     return result
 
 
@@ -78,6 +81,12 @@ def _options(node: Any) -> dict[str, Any]:
         what = repr(unknown[0]) if unknown else "positional arguments"
         pytest.fail(
             f"@pytest.mark.prompt_cache: unknown {what} (known: {', '.join(_OPTIONS)})",
+            pytrace=False,
+        )
+    least = marker.kwargs.get("min_hit_rate")
+    if least is not None and not (isinstance(least, (int, float)) and 0 <= least <= 1):
+        pytest.fail(
+            f"@pytest.mark.prompt_cache: min_hit_rate is a share from 0 to 1, not {least!r}",
             pytrace=False,
         )
     return dict(marker.kwargs)

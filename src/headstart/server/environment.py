@@ -11,6 +11,8 @@ from collections.abc import Mapping
 _CREDENTIALS = {
     "ANTHROPIC_API_KEY": "sk-ant-headstart",
     "OPENAI_API_KEY": "sk-headstart",
+    "AZURE_OPENAI_API_KEY": "headstart",
+    "OPENAI_API_VERSION": "2025-04-01-preview",
     "GEMINI_API_KEY": "headstart",
     "AWS_ACCESS_KEY_ID": "headstart",
     "AWS_SECRET_ACCESS_KEY": "headstart",
@@ -19,6 +21,7 @@ _CREDENTIALS = {
 REMOVED = (
     "ANTHROPIC_AUTH_TOKEN",
     "AWS_BEARER_TOKEN_BEDROCK",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
     "AWS_SESSION_TOKEN",
     "GOOGLE_API_KEY",
@@ -31,7 +34,10 @@ def base_urls(url: str) -> dict[str, str]:
     """Variable to base URL; ``url`` has no trailing slash."""
     return {
         "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_BEDROCK_BASE_URL": url,
+        "ANTHROPIC_VERTEX_BASE_URL": f"{url}/v1",
         "OPENAI_BASE_URL": f"{url}/v1",
+        "AZURE_OPENAI_ENDPOINT": url,
         "GOOGLE_GEMINI_BASE_URL": url,
         "GOOGLE_VERTEX_BASE_URL": url,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": url,

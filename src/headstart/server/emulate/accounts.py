@@ -16,7 +16,10 @@ from headstart.providers import (
     Recall,
     Rules,
     emulate,
+    providers,
+    rows_of,
     rules_for,
+    with_knobs,
 )
 
 MOST_MODELS = 256
@@ -39,17 +42,18 @@ class Accounts:
         limit: int = 100_000,
     ) -> None:
         """``at`` picks the rules and prices of that day (today without one); ``limit``
-        bounds each emulator's entries."""
+        bounds each emulator's entries. ValueError for a knob that does not exist."""
         self._counter_of = counter_of
         self._at = at or datetime.now(UTC).date()
         self._knobs = dict(knobs or {})
+        with_knobs(rows_of(providers()[0])[0], self._knobs)
         self._limit = limit
         self._emulators: OrderedDict[tuple[str, str], Emulator] = OrderedDict()
         self._recalls: dict[str, Recall] = {}
         self._resources: dict[str, CacheResources] = {}
 
     def emulator(self, provider: str, model: str) -> Emulator:
-        """KeyError for an unknown provider; ValueError for a knob that the rules lack."""
+        """KeyError for an unknown provider."""
         found = self._emulators.get((provider, model))
         if found is None:
             found = self._made(provider, model)

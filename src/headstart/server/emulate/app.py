@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import Route
 
-from headstart.dialects import AnthropicHosted, DialectError, ErrorKind, Hosted, OpenAIChat
+from headstart.dialects import (
+    AnthropicHosted,
+    BedrockConverse,
+    DialectError,
+    ErrorKind,
+    Gemini,
+    Hosted,
+    OpenAIChat,
+)
 from headstart.server.emulate.control import Control
 from headstart.server.emulate.endpoints import endpoints
 from headstart.server.emulate.exchange import EmulatedRoute
@@ -36,7 +46,17 @@ async def _on_http_exception(connection: HTTPConnection, error: Exception) -> Re
     assert isinstance(error, HTTPException)
     text = f"{error.detail.lower()}: {connection.url.path[:200]}"
     kind: ErrorKind = "not_found_error" if error.status_code == 404 else "invalid_request_error"
-    speaks = AnthropicHosted if "anthropic-version" in connection.headers else OpenAIChat
-    hosted: Hosted = speaks()
+    hosted = _dialect_of(connection.headers)
     status, headers, body = hosted.error(DialectError(error.status_code, kind, text), "")
     return Response(body, status, {**headers, **(error.headers or {})})
+
+
+def _dialect_of(headers: Mapping[str, str]) -> Hosted:
+    """The dialect of a client, by the headers that its SDK sends with every request."""
+    if "anthropic-version" in headers:
+        return AnthropicHosted()
+    if "x-goog-api-key" in headers:
+        return Gemini()
+    if headers.get("authorization", "").startswith("AWS4-"):
+        return BedrockConverse()
+    return OpenAIChat()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+LATEST = 253_402_300_799.0
+"""The end of the year 9999, beyond which dates can't be written."""
+
 
 class Clock:
     """Seconds since the epoch: real time plus what it was moved by, or standing still.
@@ -25,9 +28,11 @@ class Clock:
         return self._latest
 
     def advance(self, seconds: float) -> None:
-        """Move it on; ValueError for a step back."""
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"advance takes a number of seconds from 0 on, not {seconds}")
+        """Move it on; ValueError for a step back, or beyond the year 9999."""
+        if not 0 <= seconds <= LATEST - self.now():
+            raise ValueError(
+                f"advance takes seconds from 0 on, to the year 9999 at most, not {seconds}"
+            )
         if self._stands_at is None:
             self._offset += seconds
         else:
@@ -36,7 +41,7 @@ class Clock:
     def move_to(self, moment: float) -> None:
         """Show this moment from now on; ValueError if it lies in the past."""
         now = self.now()
-        if not now <= moment < float("inf"):
+        if not now <= moment:
             raise ValueError(f"the clock can't go back from {now:.3f} to {moment}")
         self.advance(moment - now)
 

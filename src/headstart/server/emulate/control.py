@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from headstart.dialects import DialectError
 from headstart.prompt import spans
 from headstart.server.emulate.journal import Entry, counts, summary
 from headstart.server.emulate.state import State
-from headstart.usage import Usage
+from headstart.usage import MissReason, Usage
 
 _MOST_LISTED = 1000
 
@@ -42,10 +43,11 @@ class Control:
         clock = self._state.clock
         if http.method == "POST":
             try:
-                wanted = await _object(http, {"advance", "now", "stands"})
-                _move(self._state, wanted)
+                _move(self._state, await self._object(http, {"advance", "now", "stands"}))
             except ValueError as error:
                 return _refuse(str(error))
+            except DialectError as error:
+                return _refuse(error.message, error.status)
         return _json({"now": clock.now(), "stands": clock.stands})
 
     async def requests(self, http: Request) -> Response:
@@ -63,6 +65,8 @@ class Control:
         if limit < 1:
             return _refuse("limit takes a number from 1 on")
         reason = http.query_params.get("reason")
+        if reason not in (None, *MissReason):
+            return _refuse(f"reason takes one of {', '.join(MissReason)}")
         found = [
             entry
             for entry in journal
@@ -89,9 +93,11 @@ class Control:
     async def answers(self, http: Request) -> Response:
         """POST ``{"text": ...}``: the next request gets this answer."""
         try:
-            wanted = await _object(http, {"text"})
+            wanted = await self._object(http, {"text"})
         except ValueError as error:
             return _refuse(str(error))
+        except DialectError as error:
+            return _refuse(error.message, error.status)
         if not isinstance(wanted.get("text"), str):
             return _refuse("text: a string is expected")
         self._state.answers.give(wanted["text"])
@@ -125,6 +131,19 @@ class Control:
         """200 while it serves."""
         return _json({"status": "ok"})
 
+    async def _object(self, http: Request, known: set[str]) -> dict[str, Any]:
+        """The body as an object of these keys only; ValueError, DialectError."""
+        try:
+            value = msgspec.json.decode(await self._state.read_body(http))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"the body is not valid JSON: {error}") from None
+        if not isinstance(value, dict) or not value:
+            raise ValueError(f"expected an object with {' or '.join(sorted(known))}")
+        unknown = sorted(set(value) - known)
+        if unknown:
+            raise ValueError(f"unknown key {unknown[0]!r} (known: {', '.join(sorted(known))})")
+        return value
+
 
 def volatile(entry: Entry) -> list[dict[str, Any]]:
     """What looks as if it changed from request to request, segment by segment."""
@@ -143,33 +162,23 @@ def volatile(entry: Entry) -> list[dict[str, Any]]:
 
 
 def _move(state: State, wanted: dict[str, Any]) -> None:
-    """ValueError for anything but what ``Control.clock`` says."""
-    clock = state.clock
-    if isinstance(wanted.get("stands"), bool):
-        if wanted["stands"]:
-            clock.stop()
-        else:
-            clock.run()
+    """ValueError, and no change, for anything but what ``Control.clock`` says."""
+    clock, stands = state.clock, wanted.get("stands")
+    if not isinstance(stands, (bool, type(None))):
+        raise ValueError("stands: true or false is expected")
+    steps = []
     for key, move in (("advance", clock.advance), ("now", clock.move_to)):
         value = wanted.get(key)
         if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
             raise ValueError(f"{key}: a number of seconds is expected")
         if value is not None:
-            move(float(value))
-
-
-async def _object(http: Request, known: set[str]) -> dict[str, Any]:
-    """The body as an object of these keys only; ValueError."""
-    try:
-        value = msgspec.json.decode(await http.body())
-    except ValueError as error:
-        raise ValueError(f"the body is not valid JSON: {error}") from None
-    if not isinstance(value, dict) or not value:
-        raise ValueError(f"expected an object with {' or '.join(sorted(known))}")
-    unknown = sorted(set(value) - known)
-    if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r} (known: {', '.join(sorted(known))})")
-    return value
+            steps.append((move, float(value)))
+    if len(steps) > 1:
+        raise ValueError("advance and now exclude each other")
+    for move, value in steps:
+        move(value)
+    if stands is not None:
+        (clock.stop if stands else clock.run)()
 
 
 def _json(value: object) -> Response:

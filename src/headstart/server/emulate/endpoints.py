@@ -24,7 +24,7 @@ _ANTHROPIC, _GEMINI = AnthropicHosted(), Gemini()
 _CHAT, _RESPONSES = OpenAIChat(), OpenAIResponses()
 _CONVERSE, _INVOKE = BedrockConverse(), BedrockInvoke()
 _VERTEX = "/{version}/projects/{project}/locations/{location}/publishers"
-_CLAUDE_ON_VERTEX = "/projects/{project}/locations/{location}/publishers/anthropic/models/{model}"
+_CLAUDE_ON_VERTEX = "/projects/{project}/locations/{location}/publishers/anthropic/models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,9 @@ def endpoints() -> Iterator[Endpoint]:
         yield from _generate_content("gemini", f"/{version}/models/{{model}}")
     yield from _generate_content("vertex", f"{_VERTEX}/google/models/{{model}}")
     for path in (_CLAUDE_ON_VERTEX, f"/{{version}}{_CLAUDE_ON_VERTEX}"):
-        yield Endpoint(f"{path}:rawPredict", "vertex", _ANTHROPIC)
-        yield Endpoint(f"{path}:streamRawPredict", "vertex", _ANTHROPIC, stream=True)
+        yield Endpoint(f"{path}/count-tokens:rawPredict", "vertex", _ANTHROPIC, "count")
+        yield Endpoint(f"{path}/{{model}}:rawPredict", "vertex", _ANTHROPIC)
+        yield Endpoint(f"{path}/{{model}}:streamRawPredict", "vertex", _ANTHROPIC, stream=True)
     yield from _bedrock()
     for name, hosted in COMPATIBLE.items():
         yield from _chat(name, f"/{name}", hosted)
@@ -77,6 +78,7 @@ def _generate_content(provider: str, model: str) -> Iterator[Endpoint]:
 def _bedrock() -> Iterator[Endpoint]:
     model = "/model/{model:path}"
     yield Endpoint(f"{model}/converse", "bedrock", _CONVERSE)
+    yield Endpoint(f"{model}/count-tokens", "bedrock", _CONVERSE, "count")
     yield Endpoint(f"{model}/converse-stream", "bedrock", _CONVERSE, stream=True)
     yield Endpoint(f"{model}/invoke", "bedrock", _INVOKE)
     yield Endpoint(f"{model}/invoke-with-response-stream", "bedrock", _INVOKE, stream=True)

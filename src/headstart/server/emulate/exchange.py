@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from headstart.dialects import Call, DialectError, Hosted, Reply
+from headstart.dialects import BedrockInvoke, Call, DialectError, Hosted, OpenAIChat, Reply
+from headstart.dialects.bedrock.invoke import invoke_headers
 from headstart.dialects.openai import check_cache_fields
+from headstart.explain import recoverable, wasted
 from headstart.providers import Emulator, ResourceError, Ticket
 from headstart.server.emulate.accounts import account_of
 from headstart.server.emulate.diagnostics import diagnostics
 from headstart.server.emulate.endpoints import Endpoint
-from headstart.server.emulate.journal import Entry, lost
+from headstart.server.emulate.journal import Entry
 from headstart.server.emulate.resources import resource_error
 from headstart.server.emulate.state import State
 from headstart.server.emulate.text import Answer
@@ -27,7 +28,6 @@ _CHECKED = ("openai", "azure")
 """Whose older models refuse the cache fields of the newer ones."""
 _ID_PREFIX = {
     "anthropic": "msg_",
-    "openai-chat": "chatcmpl-",
     "openai-responses": "resp_",
     "bedrock-invoke": "msg_bdrk_",
 }
@@ -47,6 +47,8 @@ class EmulatedRoute:
         try:
             body = await self._state.read_body(http)
             response = await self._answer(http, body, send)
+        except ClientDisconnect:
+            return
         except (DialectError, ResourceError) as error:
             told = resource_error(error) if isinstance(error, ResourceError) else error
             status, headers, content = hosted.error(told, request_id)
@@ -69,7 +71,11 @@ class EmulatedRoute:
         emulator = self._state.accounts.emulator(provider, model)
         if provider in _CHECKED:
             rules = self._state.accounts.rules(provider, model)
-            check_cache_fields(call, breakpoints=rules.scheme == "breakpoints")
+            check_cache_fields(
+                call,
+                breakpoints=rules.scheme == "breakpoints",
+                retentions=rules.retentions or None,
+            )
         if endpoint.operation == "count":
             tokens = emulator.chain(call.prompt).tokens
             counted = endpoint.hosted.render_count(Usage(fresh=tokens))
@@ -95,19 +101,22 @@ class _Exchange:
     async def whole(self) -> Response:
         ticket, entry, answer = self._begin()
         try:
-            await asyncio.sleep(self.state.latency(entry.lookup.usage))
-        except asyncio.CancelledError:
+            await self._prefill(entry.lookup.usage)
+        except (asyncio.CancelledError, ClientDisconnect):
             self._abort(ticket, entry)
             raise
         reply = self._reply(entry, answer)
         content = self.hosted.render(reply)
         self._began(ticket, entry, answer)
-        return Response(content, 200, self._headers(entry, "application/json"))
+        headers = self._headers(entry, "application/json")
+        if isinstance(self.hosted, BedrockInvoke):
+            headers |= invoke_headers(entry.usage)
+        return Response(content, 200, headers)
 
     async def stream(self, send: Send) -> None:
         ticket, entry, answer = self._begin()
         try:
-            await asyncio.sleep(self.state.latency(entry.lookup.usage))
+            await self._prefill(entry.lookup.usage)
             reply = self._reply(entry, answer)
             frames = self.hosted.render_stream(reply, answer.pieces, self.call)
             headers = self._headers(entry, self.hosted.stream_type)
@@ -120,6 +129,19 @@ class _Exchange:
         except (asyncio.CancelledError, ClientDisconnect, OSError):
             self._abort(ticket, entry)
             raise
+
+    async def _prefill(self, usage: Usage) -> None:
+        """Wait as long as a model would read; ClientDisconnect if nobody waits any more."""
+        seconds = self.state.latency(usage)
+        if not seconds:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                while (await self.http.receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            return
+        raise ClientDisconnect
 
     def _begin(self) -> tuple[Ticket, Entry, Answer]:
         """The request goes out to its provider's cache."""
@@ -143,24 +165,26 @@ class _Exchange:
             prompt=self.call.prompt,
             lookup=ticket.lookup,
             output=len(answer.pieces),
-            response_id=f"{_ID_PREFIX.get(self.hosted.name, '')}{secrets.token_hex(12)}",
+            response_id=f"{_id_prefix(self.hosted)}{secrets.token_hex(12)}",
         )
         self.state.journal.add(entry)
-        entry.lost = lost(entry, self.state.journal)
-        entry.wasted = self._wasted(entry)
+        entry.lost = self._lost(entry)
+        price = self.state.accounts.pricer(self.provider, self.state.model or entry.model)
+        entry.wasted = wasted(price, entry.lookup.usage, entry.lost)
         return ticket, entry, answer
 
-    def _wasted(self, entry: Entry) -> float | None:
-        """USD more than if what was lost had been read."""
-        cost, usage = entry.lookup.cost, entry.lookup.usage
-        if cost is None or not entry.lost:
-            return cost and 0.0
-        read = min(usage.input, usage.read + entry.lost)
-        model = self.state.model or entry.model
-        better = self.state.accounts.pricer(self.provider, model).cost(
-            Usage(fresh=usage.input - read, read=read)
+    def _lost(self, entry: Entry) -> int:
+        earlier = self.state.journal.earlier(entry)
+        if earlier is None:
+            return entry.lookup.lost
+        return recoverable(
+            self.emulator,
+            earlier.prompt,
+            entry.prompt,
+            entry.lookup,
+            entry.time,
+            scope=entry.account,
         )
-        return max(0.0, cost - (better or 0.0))
 
     def _reply(self, entry: Entry, answer: Answer) -> Reply:
         return Reply(
@@ -182,12 +206,17 @@ class _Exchange:
         if entry.status == "open":
             entry.status = "aborted"
 
-    def _headers(self, entry: Entry, content_type: str) -> Mapping[str, str]:
+    def _headers(self, entry: Entry, content_type: str) -> dict[str, str]:
         usage = entry.lookup.usage
         return {
             "content-type": content_type,
             "request-id": entry.id,
             "x-request-id": entry.id,
+            "x-amzn-requestid": entry.id,
             "x-headstart-read": f"{usage.read}/{usage.input}",
             "x-headstart-reason": entry.lookup.reason or "",
         }
+
+
+def _id_prefix(hosted: Hosted) -> str:
+    return "chatcmpl-" if isinstance(hosted, OpenAIChat) else _ID_PREFIX.get(hosted.name, "")

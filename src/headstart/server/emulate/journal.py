@@ -46,11 +46,18 @@ class Entry:
         return self.lookup.usage + Usage(output=self.output)
 
 
-class Journal:
-    """The latest requests, oldest first, at most ``limit`` of them."""
+MOST_BYTES = 1 << 29
+"""Of prompts that a journal holds; the latest one stays whatever its size."""
 
-    def __init__(self, limit: int = 10_000) -> None:
+
+class Journal:
+    """The latest requests, oldest first, at most ``limit`` of them, and prompts of at most
+    ``most_bytes``."""
+
+    def __init__(self, limit: int = 10_000, most_bytes: int = MOST_BYTES) -> None:
         self.limit = limit
+        self.most_bytes = most_bytes
+        self._bytes = 0
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._responses: dict[str, Entry] = {}
         self.count = 0
@@ -66,9 +73,13 @@ class Journal:
         """Put it in; the oldest one goes if there are too many."""
         self._entries[entry.id] = entry
         self._responses[entry.response_id] = entry
-        while len(self._entries) > self.limit:
+        self._bytes += _size(entry.prompt)
+        while len(self._entries) > self.limit or (
+            self._bytes > self.most_bytes and len(self._entries) > 1
+        ):
             _, oldest = self._entries.popitem(last=False)
             del self._responses[oldest.response_id]
+            self._bytes -= _size(oldest.prompt)
 
     def get(self, request: str) -> Entry | None:
         """The entry of this id, or of this response id."""
@@ -86,6 +97,7 @@ class Journal:
         """Forget all entries."""
         self._entries.clear()
         self._responses.clear()
+        self._bytes = 0
 
     def split(self, entry: Entry) -> Split | None:
         """Where an entry's prompt leaves the nearest earlier one, to the character; None
@@ -94,15 +106,9 @@ class Journal:
         return None if earlier is None else diverge(earlier.prompt, entry.prompt)
 
 
-def lost(entry: Entry, journal: Journal) -> int:
-    """What ``Entry.lost`` says. A prompt that parts from an earlier one by a volatile span, or
-    only for a while, would have read all that the earlier one left in the cache."""
-    split, earlier = journal.split(entry), journal.earlier(entry)
-    if split is None or earlier is None or not (split.volatile or split.rejoins):
-        return entry.lookup.lost
-    usage, before = entry.lookup.usage, earlier.lookup.usage
-    could = min(before.read + before.written, usage.read + usage.written)
-    return max(entry.lookup.lost, could - usage.read)
+def _size(prompt: Prompt) -> int:
+    """About the bytes that a prompt's text takes."""
+    return sum(len(segment.text) + len(segment.canonical) for segment in prompt.segments)
 
 
 def summary(entry: Entry) -> dict[str, Any]:

@@ -68,7 +68,9 @@ class _Objects:
 
     def _asked(self, http: Request) -> _Asked:
         place = http.path_params
-        parent = f"projects/{place['project']}/locations/{place['location']}" * ("project" in place)
+        parent = ""
+        if "project" in place:
+            parent = f"projects/{place['project']}/locations/{place['location']}"
         name = "/".join(part for part in (parent, "cachedContents", place.get("id", "")) if part)
         scope = account_of(http.headers, http.query_params)
         resources = self._state.accounts.resources(self._provider)
