@@ -34,8 +34,12 @@ $(STAMP): pyproject.toml constraints.txt
 run: venv
 	$(BIN)/headstart demo --keep
 
+# The model's threads want every core to themselves: what loads it runs alone.
+ALONE := tests/engine tests/e2e tests/cli tests/server
+
 test: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 check: venv
 	$(BIN)/ruff format --check .
