@@ -11,7 +11,10 @@ from headstart import __version__
 from headstart.cli.cache import cache
 from headstart.cli.demo import demo
 from headstart.cli.emulate import emulate
+from headstart.cli.explain import explain
+from headstart.cli.gateway import gateway
 from headstart.cli.price import price
+from headstart.cli.run import run
 from headstart.cli.serve import serve
 from headstart.cli.simulate import simulate
 
@@ -43,8 +46,11 @@ def _root(
 
 
 app.command()(serve)
+app.command()(gateway)
+app.command()(run)
 app.command()(demo)
 app.command()(emulate)
+app.command()(explain)
 app.command()(simulate)
 app.add_typer(cache, name="cache")
 app.add_typer(price, name="price")

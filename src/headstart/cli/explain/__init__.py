@@ -1,0 +1,5 @@
+"""``headstart explain``."""
+
+from headstart.cli.explain.command import explain
+
+__all__ = ["explain"]
