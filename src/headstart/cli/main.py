@@ -15,6 +15,7 @@ from headstart.cli.explain import explain
 from headstart.cli.gateway import gateway
 from headstart.cli.price import price
 from headstart.cli.run import run
+from headstart.cli.report import report
 from headstart.cli.serve import serve
 from headstart.cli.simulate import simulate
 
@@ -51,6 +52,7 @@ app.command()(run)
 app.command()(demo)
 app.command()(emulate)
 app.command()(explain)
+app.command()(report)
 app.command()(simulate)
 app.add_typer(cache, name="cache")
 app.add_typer(price, name="price")

@@ -1,6 +1,8 @@
-"""Exclusive token buckets, and the closed list of reasons for what was not read."""
+"""Exclusive token buckets, the closed list of reasons for what was not read, and the record
+of a request."""
 
 from headstart.usage.buckets import Usage
 from headstart.usage.reasons import MissReason
+from headstart.usage.record import RequestRecord
 
-__all__ = ["MissReason", "Usage"]
+__all__ = ["MissReason", "RequestRecord", "Usage"]
