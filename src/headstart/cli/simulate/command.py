@@ -95,7 +95,7 @@ def simulate(
             html_file.write_text(render(outcome), "utf-8")
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        extra = {"numpy": "sim", "plotly": "plots"}.get(package)
+        extra = {"numpy": "sim", "plotly": "sim"}.get(package)
         if extra is None:
             raise
         raise fail(f"{package} is not installed: pip install 'headstart[{extra}]'") from None
