@@ -1,0 +1,1 @@
+"""Traces of real traffic, adversarial traffic, and the replay model that prices policies."""

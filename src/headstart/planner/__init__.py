@@ -1,0 +1,37 @@
+"""What to ask of a provider's cache, decided from traffic and prices. No I/O, no clock."""
+
+from headstart.planner.budget import CREDIT, SHARE, Budget
+from headstart.planner.contract import (
+    Features,
+    Key,
+    Mode,
+    Outcome,
+    Plan,
+    PlannedRequest,
+    Planner,
+    Rates,
+    Reason,
+    Wake,
+)
+from headstart.planner.planner import TrafficPlanner
+from headstart.planner.storage import hold, least_reads, worth_creating
+
+__all__ = [
+    "CREDIT",
+    "SHARE",
+    "Budget",
+    "Features",
+    "Key",
+    "Mode",
+    "Outcome",
+    "Plan",
+    "PlannedRequest",
+    "Planner",
+    "Rates",
+    "Reason",
+    "TrafficPlanner",
+    "Wake",
+    "hold",
+    "least_reads",
+    "worth_creating",
+]

@@ -1,0 +1,43 @@
+"""Which class of gap a prefix belongs to: what a request shows before it is answered, and
+what its answer shows before the next one comes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final
+
+from headstart.planner.contract import Features, Key
+
+Path = tuple[Hashable, ...]
+_FEW: Final = 64
+"""Tokens of output up to which a request is a small job: a title, a label, a count."""
+
+
+def place_path(place: str, features: Features, key: Key) -> Path:
+    """From what all traffic has in common down to one key's own: the place of the prefix
+    (its end, an inner place, the system text, a branch), what was said last, who asks."""
+    return (place, _last(features), _who(features), _depth(features), key)
+
+
+def pause_path(stop: str | None, features: Features, key: Key) -> Path:
+    """Of the pause after a response: its stop reason tells whether a tool or a person is
+    next to answer."""
+    return ("pause", stop or "", _last(features), _depth(features), key)
+
+
+def _last(features: Features) -> str:
+    """ "tool" inside a tool loop, "text" at the start of a turn, "mixed" for both."""
+    kinds = set(features.inputs)
+    if "tool_result" in kinds:
+        return "tool" if kinds <= {"tool_result"} else "mixed"
+    return "text"
+
+
+def _who(features: Features) -> Hashable:
+    few = features.max_tokens is not None and features.max_tokens <= _FEW
+    return (features.agent, features.tools, few)
+
+
+def _depth(features: Features) -> int:
+    """0: the first call of a conversation; then by how long it has gone on."""
+    return min(features.calls.bit_length(), 3)
