@@ -14,8 +14,8 @@ from headstart.cli.emulate import emulate
 from headstart.cli.explain import explain
 from headstart.cli.gateway import gateway
 from headstart.cli.price import price
-from headstart.cli.run import run
 from headstart.cli.report import report
+from headstart.cli.run import run
 from headstart.cli.serve import serve
 from headstart.cli.simulate import simulate
 

@@ -106,7 +106,8 @@ def serve(
     """Serve a model with a prompt cache, to Anthropic and OpenAI clients.
 
     Each option is also a key of the TOML file and a HEADSTART_* variable. The command line
-    wins over the variable, the variable over the file.
+    wins over the variable, the variable over the file. With [upstream.NAME] tables in the
+    file it is a gateway as well, and without a model nothing but a gateway.
     """
     overrides = {
         "model": model,
@@ -136,6 +137,7 @@ def serve(
     }
 
     from headstart.cli.failures import one_line, progress
+    from headstart.cli.gateway import LEDGER, serve_gateway
     from headstart.cli.startup import banner, serving
     from headstart.server import load_settings, serve_until_signal
     from headstart.server.logs import configure
@@ -143,6 +145,9 @@ def serve(
 
     with one_line():
         settings = load_settings(overrides, config)
+        if settings.upstream and settings.model is None:
+            serve_gateway(settings, None, LEDGER)
+            return
         configure(settings.log_format)
         prompts = read_prompts(settings.warm) if settings.warm else []
         with serving(settings, progress) as (engine, server):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from pydantic import ByteSize
+from starlette.types import ASGIApp
 
 from headstart.engine.contract import Engine
 from headstart.server import ConfigError, EmbeddedServer, Settings, bind, create_app
@@ -31,8 +32,16 @@ def serving(settings: Settings, progress: Progress) -> Iterator[tuple[Engine, Em
         sock.close()
         raise
     try:
-        app = create_app(engine, settings)
-        with EmbeddedServer(app, host=settings.host, sock=sock, grace=settings.grace) as server:
+        app: ASGIApp = create_app(engine, settings)
+        if settings.upstream:
+            app = beside_upstreams(app, engine, settings)
+        with EmbeddedServer(
+            app,
+            host=settings.host,
+            sock=sock,
+            grace=settings.grace,
+            lifespan=bool(settings.upstream),
+        ) as server:
             try:
                 yield engine, server
             finally:
@@ -40,6 +49,14 @@ def serving(settings: Settings, progress: Progress) -> Iterator[tuple[Engine, Em
                 engine.close()
     finally:
         engine.close()
+
+
+def beside_upstreams(app: ASGIApp, engine: Engine, settings: Settings) -> ASGIApp:
+    """The engine's app and the settings' upstreams behind one address."""
+    from headstart.server.gateway import Local, gateway_of
+    from headstart.server.service import served_names
+
+    return gateway_of(settings, local=Local(app, served_names(engine.info.id, settings)))
 
 
 def load_engine(settings: Settings, progress: Progress) -> Engine:

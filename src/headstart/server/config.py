@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from headstart.server.auth import OPERATOR
+from headstart.server.upstreams import Upstream, parse_upstreams
 
 DEFAULT_FILE = Path("headstart.toml")
 _ENV_PREFIX = "HEADSTART_"
@@ -87,6 +88,15 @@ class Settings(BaseSettings):
     ping_interval: float = Field(default=10.0, gt=0)
     """Seconds of silence after which a waiting stream gets a sign of life."""
     log_format: Literal["auto", "json", "text"] = "auto"
+    upstream: Annotated[dict[str, Upstream], NoDecode] = {}
+    """``[upstream.NAME]`` tables: hosted models to stand in front of."""
+    tenant_secret: SecretStr | None = None
+    """What tenants' and prompts' names are made with; None: drawn at each start."""
+
+    @field_validator("upstream", mode="before")
+    @classmethod
+    def _parse_upstreams(cls, value: object) -> object:
+        return parse_upstreams(value)
 
     @field_validator("served_model_name", "cache_remote", mode="before")
     @classmethod
@@ -134,7 +144,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_open_door(self) -> Settings:
-        if not (self.api_keys or self.insecure_no_auth or is_loopback(self.host)):
+        passing = bool(self.upstream) and all(u.isolated for u in self.upstream.values())
+        passing = passing and self.model is None
+        if not (passing or self.api_keys or self.insecure_no_auth or is_loopback(self.host)):
             raise ValueError(
                 f"without API keys the server binds loopback addresses only, not {self.host}:"
                 " give --api-key NAME=KEY, or --insecure-no-auth if the network is trusted"
@@ -153,14 +165,19 @@ def is_loopback(host: str) -> bool:
 
 
 def load_settings(
-    overrides: Mapping[str, Any] | None = None, config: Path | None = None
+    overrides: Mapping[str, Any] | None = None,
+    config: Path | None = None,
+    upstreams: Mapping[str, Upstream] | None = None,
 ) -> Settings:
     """Settings out of every source; ``overrides`` are the command line's.
 
-    ``config`` None reads ``headstart.toml`` where it exists. ConfigError.
+    ``config`` None reads ``headstart.toml`` where it exists. ``upstreams`` are there where
+    the file has none. ConfigError.
     """
     path = config if config is not None else DEFAULT_FILE
     in_file = _read_toml(path) if config is not None or path.is_file() else {}
+    if upstreams and not in_file.get("upstream"):
+        in_file = {**in_file, "upstream": upstreams}
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
 
     class FromSources(Settings):

@@ -66,8 +66,10 @@ class EmbeddedServer:
         port: int = 0,
         sock: socket.socket | None = None,
         grace: float = 5.0,
+        lifespan: bool = False,
     ) -> None:
-        """Port 0 takes any free one; ``sock`` comes from ``bind``. BindError."""
+        """Port 0 takes any free one; ``sock`` comes from ``bind``; ``lifespan``: the app is
+        told when it starts and ends. BindError."""
         self._sock = sock if sock is not None else bind(host, port)
         self.host = host
         self.port: int = self._sock.getsockname()[1]
@@ -77,7 +79,7 @@ class EmbeddedServer:
                 loop="auto",
                 http="httptools",
                 ws="none",
-                lifespan="off",
+                lifespan="on" if lifespan else "off",
                 log_config=None,
                 access_log=False,
                 server_header=False,

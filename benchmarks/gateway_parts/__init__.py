@@ -1,0 +1,1 @@
+"""The processes of the gateway's benchmark: floor, upstream, gateway, load."""

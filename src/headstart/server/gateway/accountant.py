@@ -1,0 +1,214 @@
+"""What the gateway makes of each request: a plan before it goes out, a record after it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from headstart.dialects import Call, DialectError, Unmarkable
+from headstart.planner import Key, Outcome, Plan, Planner
+from headstart.prompt import Chain
+from headstart.providers import Ticket
+from headstart.server.gateway.condensed import condensed
+from headstart.server.gateway.faults import Faults
+from headstart.server.gateway.models import Model, Models
+from headstart.server.gateway.planning import (
+    planned_request,
+    rechained,
+    spliced,
+    takes_key,
+    version_of,
+    wire_key,
+)
+from headstart.server.gateway.targets import Spoken, Target
+from headstart.usage import MissReason, RequestRecord, Usage
+
+Sink = Callable[[RequestRecord], None]
+Clock = Callable[[], float]
+
+
+@dataclass(slots=True)
+class Case:
+    """One request that was read, until its record is written."""
+
+    id: str
+    came: float
+    tenant: str
+    target: Target
+    call: Call
+    model: Model
+    chain: Chain
+    plan: Plan
+    ticket: Ticket
+    header: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What became of a request."""
+
+    status: int
+    whole: bool
+    """The response came to its end."""
+    usage: Usage | None
+    ttft: float | None
+    latency: float
+
+
+class Accountant:
+    """Plans, predicts and records. Not safe across threads. No fault leaves it."""
+
+    def __init__(
+        self,
+        models: Models,
+        planner: Planner,
+        sink: Sink,
+        faults: Faults,
+        *,
+        secret: bytes,
+        clock: Clock = time.time,
+    ) -> None:
+        self._models = models
+        self._planner = planner
+        self._sink = sink
+        self._faults = faults
+        self._secret = secret
+        self._clock = clock
+
+    def open(
+        self,
+        target: Target,
+        spoken: Spoken,
+        tenant: str,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> tuple[Case | None, bytes]:
+        """Plan a request: its case, and the body to send. Without a case the body is the
+        client's: it could not be read, and what is wrong with it is the upstream's to say."""
+        try:
+            return self._open(target, spoken, tenant, body, headers)
+        except DialectError:
+            self._faults.counts["unread"] += 1
+        except Exception as error:
+            self._faults.note("plan", error)
+        return None, body
+
+    def close(self, case: Case, ending: Ending) -> None:
+        """Take in what became of it."""
+        try:
+            reason = self._settle(case, ending)
+            record = self._record(case, ending, reason)
+        except Exception as error:
+            self._faults.note("settle", error)
+            return
+        try:
+            self._sink(record)
+        except Exception as error:
+            self._faults.note("record", error)
+
+    def _open(
+        self,
+        target: Target,
+        spoken: Spoken,
+        tenant: str,
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> tuple[Case, bytes]:
+        call = spoken.hosted.read(body, model=spoken.model, headers=headers, stream=spoken.stream)
+        upstream, now = target.upstream, self._clock()
+        model = self._models.get(upstream.provider, call.prompt.model)
+        prompt = condensed(call.prompt) if model.whole_segments else call.prompt
+        chain = model.emulator.chain(prompt)
+        key = Key(tenant, target.name, call.prompt.model)
+        request = planned_request(key, model, call, chain, upstream.mode, now)
+        plan = self._planner.plan(request, now)
+        out, header = body, plan.header
+        if upstream.mode in ("plan", "own"):
+            out, header, chain = self._applied(spoken, body, call, model, chain, plan, tenant)
+        ticket = model.emulator.begin(chain, now, scope=tenant)
+        stable = version_of(call.prompt, chain)
+        version = wire_key(self._secret, "prefix", stable.hex())[:16] if stable else None
+        ticket.request = f"req_{secrets.token_hex(12)}"
+        case = Case(
+            ticket.request, now, tenant, target, call, model, chain, plan, ticket, header, version
+        )
+        return case, out
+
+    def _applied(
+        self,
+        spoken: Spoken,
+        body: bytes,
+        call: Call,
+        model: Model,
+        chain: Chain,
+        plan: Plan,
+        tenant: str,
+    ) -> tuple[bytes, str, Chain]:
+        """Body, header and chain as they go out: untouched where that is not certain."""
+        key = None
+        if plan.cache_key is not None and takes_key(spoken.hosted, call):
+            key = wire_key(self._secret, tenant, plan.cache_key)
+        if not plan.placements and not plan.strip and key is None:
+            return body, plan.header, chain
+        try:
+            marked = spliced(spoken.hosted, body, plan, model.rules, key)
+        except Unmarkable:
+            self._faults.counts["unmarkable"] += 1
+            self._planner.settle(plan, Outcome(None, None, 0.0, 0.0, ok=False))
+            return body, "unmarkable", chain
+        return marked.body, plan.header, rechained(chain, plan, key)
+
+    def _settle(self, case: Case, ending: Ending) -> MissReason | None:
+        """A failed or cut response changes no predicted entry."""
+        ok = ending.whole and 200 <= ending.status < 300
+        now = self._clock()
+        usage = ending.usage if ok else None
+        self._planner.settle(case.plan, Outcome(usage, None, case.came, now, ok=ok))
+        if not ok:
+            case.ticket.abort()
+            return case.ticket.lookup.reason
+        case.ticket.first_byte(now)
+        missed = case.ticket.lookup.reason
+        if usage is None:
+            return missed
+        found = case.model.emulator.reconcile(case.ticket, usage)
+        return found if found is not None else missed
+
+    def _record(self, case: Case, ending: Ending, reason: MissReason | None) -> RequestRecord:
+        lookup, pricer = case.ticket.lookup, case.model.pricer
+        failed = ending.usage is None and not 200 <= ending.status < 300
+        usage = ending.usage or (Usage() if failed else lookup.usage)
+        parted = lookup.divergence
+        return RequestRecord(
+            id=case.id,
+            time=case.came,
+            tenant=case.tenant,
+            route=case.target.name,
+            provider=case.target.upstream.provider,
+            model=case.call.prompt.model,
+            usage=usage,
+            status=ending.status,
+            prefix=case.version,
+            estimated=ending.usage is None and not failed,
+            stream=case.call.stream,
+            cost=pricer.cost(usage),
+            cost_uncached=pricer.uncached(usage),
+            predicted=lookup.usage,
+            predicted_cost=lookup.cost,
+            plan=case.header,
+            reason=reason,
+            lost=lookup.lost,
+            lost_cost=_lost_cost(case, lookup.lost),
+            ttft=ending.ttft,
+            latency=ending.latency,
+            against=parted.against if parted is not None else None,
+        )
+
+
+def _lost_cost(case: Case, lost: int) -> float | None:
+    fresh = case.model.pricer.cost(Usage(fresh=lost))
+    read = case.model.pricer.cost(Usage(read=lost))
+    return None if fresh is None or read is None else fresh - read

@@ -1,0 +1,107 @@
+"""Putting a gateway together."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+
+from headstart.planner import Planner, TrafficPlanner
+from headstart.server.config import ConfigError, Settings
+from headstart.server.emulate.accounts import Accounts
+from headstart.server.emulate.state import emulated_accounts
+from headstart.server.gateway.accountant import Accountant, Sink
+from headstart.server.gateway.credentials import Credentials
+from headstart.server.gateway.faults import Faults
+from headstart.server.gateway.gateway import PLANNED_BYTES, GatewayApp
+from headstart.server.gateway.local import Local
+from headstart.server.gateway.metrics import GatewayMetrics
+from headstart.server.gateway.models import Models
+from headstart.server.upstreams import DEFAULTS, Upstream
+from headstart.usage import RequestRecord
+
+_logger = logging.getLogger("headstart.server")
+_ENTRIES = 20_000
+"""Of each emulated cache: what the memory of a gateway is bounded by."""
+
+
+def create_gateway(
+    upstreams: Mapping[str, Upstream] = DEFAULTS,
+    *,
+    keys: Mapping[str, str] | None = None,
+    secret: bytes | None = None,
+    sink: Sink | None = None,
+    planner: Planner | None = None,
+    accounts: Accounts | None = None,
+    planned_bytes: int = PLANNED_BYTES,
+    local: Local | None = None,
+) -> GatewayApp:
+    """An ASGI app. ``keys`` are gateway keys by tenant; ``secret`` makes names of tenants and
+    prompts, which change with every start without one; ``sink`` gets a record of each request
+    that is over; ``local`` is an engine's app beside the upstreams. ConfigError."""
+    keys = keys or {}
+    for notice in shared_caches(upstreams, keys):
+        _logger.warning(notice)
+    secret = secret or secrets.token_bytes(32)
+    faults = Faults()
+    metrics = GatewayMetrics(faults)
+    accountant = Accountant(
+        Models(accounts or emulated_accounts(limit=_ENTRIES)),
+        planner or TrafficPlanner(),
+        _both(metrics.recorded, sink),
+        faults,
+        secret=secret,
+    )
+    credentials = Credentials(upstreams, keys, secret)
+    return GatewayApp(
+        upstreams,
+        credentials,
+        accountant,
+        metrics,
+        faults,
+        planned_bytes=planned_bytes,
+        local=local,
+    )
+
+
+def shared_caches(upstreams: Mapping[str, Upstream], keys: Mapping[str, str]) -> list[str]:
+    """A line for each upstream whose cache tenants share; ConfigError where that is refused."""
+    notices = []
+    for name, upstream in upstreams.items():
+        if upstream.isolated or len(keys) < 2:
+            continue
+        if not upstream.shared_cache:
+            raise ConfigError(
+                f"[upstream.{name}] shared_cache = false: {len(keys)} tenants would share one"
+                " credential, and so the provider's cache; pass their own credentials on"
+            )
+        notices.append(
+            f"[upstream.{name}]: {len(keys)} tenants share one credential, and so the provider's"
+            " cache: its usage fields tell them what others have sent"
+        )
+    return notices
+
+
+def _both(first: Callable[[RequestRecord], None], second: Sink | None) -> Sink:
+    if second is None:
+        return first
+
+    def sink(record: RequestRecord) -> None:
+        first(record)
+        second(record)
+
+    return sink
+
+
+def gateway_of(
+    settings: Settings, sink: Sink | None = None, local: Local | None = None
+) -> GatewayApp:
+    """The gateway that the settings ask for. ConfigError."""
+    secret = settings.tenant_secret
+    return create_gateway(
+        settings.upstream,
+        keys={name: key.get_secret_value() for name, key in settings.api_keys.items()},
+        secret=secret.get_secret_value().encode() if secret else None,
+        sink=sink,
+        local=local,
+    )

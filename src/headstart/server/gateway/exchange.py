@@ -1,0 +1,223 @@
+"""One request on its way: to the upstream, and its response back as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from io import BytesIO
+
+import aiohttp
+from multidict import CIMultiDict
+from starlette.types import Receive, Send
+from yarl import URL
+
+from headstart.dialects import DialectError, Hosted, OpenAIChat
+from headstart.server.gateway.body import Left
+from headstart.server.gateway.client import Client, timeout_of
+from headstart.server.gateway.faults import Faults
+from headstart.server.gateway.headers import response_headers
+from headstart.server.gateway.tap import Tap
+from headstart.server.record import CLIENT_GONE
+from headstart.server.upstreams import Upstream
+from headstart.usage import Usage
+
+PLAN_HEADER = b"x-headstart-plan"
+_SPEAKS: Hosted = OpenAIChat()
+_LARGE = 1 << 20
+"""Bytes from which on a body is written piece by piece."""
+Data = bytes | BytesIO | AsyncIterator[bytes] | None
+
+
+class Exchange:
+    """Sends one request and streams its response. ``run`` raises nothing of the upstream's."""
+
+    __slots__ = (
+        "_client",
+        "_faults",
+        "_gone",
+        "_hosted",
+        "_over",
+        "_receive",
+        "_send",
+        "_started",
+        "_task",
+        "_watcher",
+        "header",
+        "latency",
+        "status",
+        "tap",
+        "ttft",
+        "whole",
+    )
+
+    def __init__(
+        self, client: Client, faults: Faults, hosted: Hosted | None, receive: Receive, send: Send
+    ) -> None:
+        self._client = client
+        self._faults = faults
+        self._hosted = hosted
+        self._receive = receive
+        self._send = send
+        self._started = time.perf_counter()
+        self._gone = self._over = False
+        self._task: asyncio.Task[object] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self.header: Callable[[], str | None] = lambda: None
+        """Text of ``x-headstart-plan``, asked when the response begins."""
+        self.tap: Tap | None = None
+        self.status = CLIENT_GONE
+        self.ttft: float | None = None
+        self.latency = 0.0
+        self.whole = False
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the request came."""
+        return time.perf_counter() - self._started
+
+    async def run(
+        self,
+        method: str,
+        url: URL,
+        headers: CIMultiDict[str],
+        data: Data,
+        upstream: Upstream,
+        *,
+        watched: bool,
+    ) -> None:
+        """``watched``: the body is read, so that the client's leaving can be looked for;
+        otherwise ``watch`` is to be called once it is."""
+        self._task = asyncio.current_task()
+        if watched:
+            self.watch()
+        try:
+            await self._forward(method, url, headers, data, upstream)
+        except asyncio.CancelledError:
+            if not self._gone or self._task is None:
+                raise
+            self._task.uncancel()
+            self.status = CLIENT_GONE
+        finally:
+            self._over = True
+            self.latency = self.elapsed
+            if self._watcher is not None and not self._watcher.done():
+                self._watcher.cancel()
+
+    def watch(self) -> None:
+        """Look for the client's leaving from now on."""
+        self._watcher = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        """Cancel the upstream's request when the client leaves."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if not self._over and self._task is not None:
+            self._gone = True
+            self._task.cancel()
+
+    async def _forward(
+        self, method: str, url: URL, headers: CIMultiDict[str], data: Data, upstream: Upstream
+    ) -> None:
+        begun = False
+        if isinstance(data, bytes) and len(data) > _LARGE:
+            data = BytesIO(data)
+        try:
+            async with self._client.session().request(
+                method,
+                url,
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                timeout=timeout_of(upstream),
+            ) as response:
+                begun = True
+                await self._answer(response)
+        except Left:
+            self.status = CLIENT_GONE
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if begun and self.status != CLIENT_GONE:
+                # Not ended: the server sees that, and cuts the client's connection.
+                self._faults.counts["upstream_cut"] += 1
+                return
+            self._faults.counts["upstream_unreached"] += 1
+            await self.refuse(_told(error))
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> None:
+        headers = response_headers(response.raw_headers)
+        header = self.header()
+        if header is not None:
+            headers.append((PLAN_HEADER, header.encode("latin-1", "replace")))
+        if self._hosted is not None:
+            self._open_tap(response)
+        self.status = response.status
+        await self._send(
+            {"type": "http.response.start", "status": response.status, "headers": headers}
+        )
+        content, expected = response.content, response.content_length
+        while True:
+            chunk = await content.readany()
+            if not chunk:
+                break
+            if self.ttft is None:
+                self.ttft = self.elapsed
+            if expected is not None:
+                expected -= len(chunk)
+                if expected <= 0:
+                    await self._last(chunk)
+                    return
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            self._copy(chunk)
+        await self._last(b"")
+
+    async def _last(self, chunk: bytes) -> None:
+        self._over = True
+        self.whole = True
+        await self._send({"type": "http.response.body", "body": chunk})
+        self._copy(chunk)
+
+    def _open_tap(self, response: aiohttp.ClientResponse) -> None:
+        assert self._hosted is not None
+        kind = response.headers.get("content-type", "")
+        stream = kind.startswith(("text/event-stream", "application/vnd.amazon.eventstream"))
+        encoding = response.headers.get("content-encoding", "")
+        try:
+            self.tap = Tap(self._hosted, stream=stream, encoding=encoding)
+        except Exception as error:
+            self._faults.note("usage", error)
+
+    def _copy(self, chunk: bytes) -> None:
+        if self.tap is None:
+            return
+        try:
+            self.tap.feed(chunk)
+        except Exception as error:
+            self._faults.note("usage", error)
+            self.tap = None
+
+    def usage(self) -> Usage | None:
+        """What the response said it used."""
+        try:
+            return self.tap.usage() if self.tap is not None else None
+        except Exception as error:
+            self._faults.note("usage", error)
+            return None
+
+    async def refuse(self, error: DialectError) -> None:
+        """An answer of the gateway's own, in the words of the request's dialect."""
+        status, headers, body = (self._hosted or _SPEAKS).error(error, "")
+        self.status = status
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        if not any(name == b"content-length" for name, _ in raw):
+            raw.append((b"content-length", str(len(body)).encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _told(error: BaseException) -> DialectError:
+    """Never the error's own text: it may hold the URL, and so a key."""
+    if isinstance(error, TimeoutError):
+        return DialectError(504, "api_error", "the upstream did not answer in time")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return DialectError(502, "api_error", "the upstream cannot be reached")
+    return DialectError(502, "api_error", "the upstream broke off, or sent no valid answer")

@@ -1,0 +1,154 @@
+"""Where requests are sent on to: ``[upstream.NAME]`` tables, and those that need none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from headstart.planner import Mode
+from headstart.providers import providers
+
+Speech = Literal["anthropic", "openai", "gemini", "vertex", "bedrock", "azure"]
+"""Which paths an upstream has."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_RESERVED = frozenset(
+    {"v1", "v1beta", "v1alpha", "model", "openai", "projects", "healthz", "metrics"}
+)
+"""First steps of paths that mean something without an upstream's name before them. The
+built-in upstream of OpenAI may be named so: its own paths begin with a version."""
+_SPEECHES: Mapping[str, Speech] = {
+    "anthropic": "anthropic",
+    "gemini": "gemini",
+    "vertex": "vertex",
+    "bedrock": "bedrock",
+    "azure": "azure",
+}
+
+
+class Upstream(BaseModel):
+    """One provider's account, as requests reach it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str
+    """Without ``/v1`` or whatever else the client's own path begins with."""
+    provider: str = ""
+    """Whose cache and prices count; by default the upstream's name."""
+    dialect: Speech | None = None
+    """Whose paths it has; by default the provider's."""
+    auth: Literal["pass", "inject", "aws"] = "pass"
+    """pass: the client's credential goes on. inject: ours, from ``key_env``. aws: signed
+    anew with the credentials that botocore finds."""
+    key_env: str | None = None
+    """The variable that holds the key to inject."""
+    region: str | None = None
+    """Of an AWS endpoint; by default what botocore finds."""
+    mode: Mode = "plan"
+    shared_cache: bool = True
+    """False: refuse a configuration in which tenants share the provider's cache."""
+    models: tuple[str, ...] = ()
+    """Glob patterns of the models that paths without an upstream's name send here."""
+    connect_timeout: float = Field(default=10.0, gt=0)
+    read_timeout: float = Field(default=600.0, gt=0)
+    """Seconds without a byte of the response."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Upstream:
+        try:
+            url = urlsplit(self.base_url)
+            known = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError("base_url: expected http://HOST or https://HOST")
+        if url.query or url.fragment or "@" in url.netloc:
+            raise ValueError("base_url: takes no credentials, query or fragment")
+        if self.auth == "inject" and not self.key_env:
+            raise ValueError('auth = "inject" needs key_env, the name of a variable')
+        if self.auth != "inject" and self.key_env:
+            raise ValueError('key_env needs auth = "inject"')
+        if self.provider and self.provider not in providers():
+            known_names = ", ".join(providers())
+            raise ValueError(f"provider: {self.provider!r} is unknown (known: {known_names})")
+        return self
+
+    @property
+    def speech(self) -> Speech:
+        """Whose paths it has."""
+        return self.dialect or _SPEECHES.get(self.provider, "openai")
+
+    @property
+    def isolated(self) -> bool:
+        """Whether each client's own credential, and so its own account, is used."""
+        return self.auth == "pass"
+
+
+_DEFAULT_URLS = {
+    "anthropic": "https://api.anthropic.com",
+    "openai": "https://api.openai.com",
+    "gemini": "https://generativelanguage.googleapis.com",
+    "deepseek": "https://api.deepseek.com",
+    "groq": "https://api.groq.com/openai",
+    "kimi": "https://api.moonshot.ai",
+    "mistral": "https://api.mistral.ai",
+    "openrouter": "https://openrouter.ai/api",
+    "qwen": "https://dashscope-intl.aliyuncs.com/compatible-mode",
+    "xai": "https://api.x.ai",
+}
+DEFAULTS: Mapping[str, Upstream] = {
+    name: Upstream(base_url=url, provider=name) for name, url in _DEFAULT_URLS.items()
+}
+"""The providers' own addresses, with the clients' own credentials."""
+
+
+def parse_upstreams(tables: object) -> dict[str, Upstream]:
+    """``[upstream.NAME]`` tables; ValueError in one line. A built-in name may leave out its
+    ``base_url``."""
+    if not isinstance(tables, Mapping):
+        raise ValueError("expected tables: [upstream.NAME]")
+    found = {}
+    for name, table in tables.items():
+        if isinstance(table, Upstream):
+            found[name] = table
+            continue
+        if not _NAME.fullmatch(name) or (name in _RESERVED and name not in DEFAULTS):
+            raise ValueError(f"{name!r} is no name for an upstream: lower case, not of a path")
+        if not isinstance(table, Mapping):
+            raise ValueError(f"{name}: expected a table")
+        found[name] = _parsed(name, table)
+    return found
+
+
+def _parsed(name: str, table: Mapping[str, object]) -> Upstream:
+    default = DEFAULTS.get(name)
+    given = dict(table)
+    if default is not None:
+        given.setdefault("base_url", default.base_url)
+    if "provider" not in given:
+        dialect = str(given.get("dialect", ""))
+        given["provider"] = next((n for n in (name, dialect) if n in providers()), "")
+    try:
+        upstream = Upstream.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join((name, *map(str, first["loc"])))
+        raise ValueError(f"{where}: {str(first['msg']).removeprefix('Value error, ')}") from None
+    if not upstream.provider:
+        raise ValueError(f"{name}.provider: give one of {', '.join(providers())}")
+    return upstream
+
+
+def in_mode(upstreams: Mapping[str, Upstream], mode: str | None) -> dict[str, Upstream]:
+    """The same upstreams, all in one mode; ValueError for one that does not exist."""
+    if mode is None:
+        return dict(upstreams)
+    if mode not in get_args(Mode):
+        raise ValueError(f"--mode {mode}: unknown (known: {', '.join(get_args(Mode))})")
+    return {
+        name: upstream.model_copy(update={"mode": mode}) for name, upstream in upstreams.items()
+    }
