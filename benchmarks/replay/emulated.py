@@ -29,7 +29,7 @@ def disagreements(calls: Sequence[Call], plans: Sequence[Sequence[Mark]]) -> int
     )
     store, wrong = Store(), 0
     for call, marks in zip(calls, plans, strict=True):
-        bill = store.serve(call, marks, call.time)
+        bill = store.serve(call, marks, call.time, asked=True)
         ticket = emulator.begin(replace(call.chain(), marks=tuple(marks)), call.time)
         ticket.first_byte(call.time)
         expected = Usage(bill.fresh, bill.read, write_5m=bill.short, write_1h=bill.long)

@@ -72,9 +72,11 @@ class Store:
         last = max((call.end(m.segment) for m in past), default=read)
         return Bill(call.tokens - max(last, long), read, max(last, long) - long, long - read)
 
-    def serve(self, call: Call, marks: Sequence[Mark], now: float) -> Bill:
-        """A request, or a ping, comes; its entries are written and read ones refreshed."""
-        hit = self.hit(call.keys, now)
+    def serve(self, call: Call, marks: Sequence[Mark], now: float, *, asked: bool = False) -> Bill:
+        """A request, or a ping, comes; its entries are written and read ones refreshed.
+        ``asked``: as at a provider, nothing is found but from a directive at or behind it."""
+        last = max((mark.segment for mark in marks), default=-1)
+        hit = self.hit(call.keys[: last + 1] if asked else call.keys, now)
         bill = self.bill(call, marks, hit)
         entries = self._entries
         if hit >= 0:

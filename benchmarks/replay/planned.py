@@ -88,7 +88,7 @@ class Replay:
         plan = self._planner.plan(request, call.time)
         self.seconds.append(thread_time() - begun)
         self.plans.append(plan.placements)
-        bill = self._store.serve(call, plan.placements, call.time)
+        bill = self._store.serve(call, plan.placements, call.time, asked=True)
         outcome = Outcome(_usage(bill), call.stop, call.time, max(call.ended, call.time))
         heapq.heappush(self._ended, (outcome.ended, next(self._order), plan, outcome))
         self._sent[plan.serial] = (call, plan)
@@ -117,7 +117,7 @@ class Replay:
         if not self._planner.due(wake, now):
             return 0.0
         call, plan = self._sent[wake.serial]
-        bill = self._store.serve(call, plan.placements, now)
+        bill = self._store.serve(call, plan.placements, now, asked=True)
         cost = bill.cost + OUTPUT * PING_OUTPUT
         self.ping_count += 1
         self.ping_cost += cost
