@@ -101,6 +101,40 @@ def test_ask():
     assert lines[side].index(":00") + 2 == lines[side + 1].index("^")
 
 
+def test_a_failure_by_the_marker_is_shown_once(run: pytest.Pytester) -> None:
+    test = """
+@pytest.mark.prompt_cache(min_hit_rate=0.7)
+def test_ask():
+    pass
+"""
+    text = _run(run, test).stdout.str()
+    assert "During handling of the above exception" not in text
+
+
+def test_what_takes_seconds_to_build_is_there_while_the_clock_stands(run: pytest.Pytester) -> None:
+    test = """
+def test_ask(prompt_cache):
+    import openai
+    for turn in range(4):
+        system = {"role": "system", "content": "All that is the same. " * 400}
+        user = {"role": "user", "content": f"Question {turn}"}
+        client = openai.OpenAI()
+        client.chat.completions.create(model="deepseek-chat", messages=[system, user])
+    assert [r.usage.read > 0 for r in prompt_cache.requests] == [False, False, True, True]
+"""
+    _run(run, test).assert_outcomes(passed=1)
+
+
+def test_a_provider_counts_only_where_it_takes_the_api(run: pytest.Pytester) -> None:
+    test = """
+@pytest.mark.prompt_cache(provider="openai")
+def test_ask(prompt_cache):
+    ask(QUESTIONS[:1])
+    assert prompt_cache.requests[0].provider == "anthropic"
+"""
+    _run(run, test).assert_outcomes(passed=1)
+
+
 def test_shuffled_tools_are_shown(run: pytest.Pytester) -> None:
     test = """
 def test_rate(prompt_cache):

@@ -38,7 +38,7 @@ def test_a_clock_in_the_system_prompt() -> None:
     assert split.a.text[split.a.start :].startswith("0 EST")
     head, one, carets, two, others, advice = split.render().splitlines()
     assert head == f"segment 0 (system), character {split.offset}: timestamp; " + (
-        "all segments after it are equal"
+        "nothing else differs"
     )
     assert one.endswith("15:00:00 EST.\\n\\nBe brief.")
     assert (one[carets.index("^")], two[others.index("^")]) == ("0", "7")

@@ -28,6 +28,7 @@ def load(tmp_path: Path, text: str) -> object:
         ('[upstream.openai]\nauth = "inject"', "needs key_env"),
         ('[upstream.openai]\nkey_env = "K"', 'needs auth = "inject"'),
         ('[upstream.openai]\nmode = "wild"', "openai.mode: Input should be 'observe'"),
+        ('[upstream.openai]\nfollowers = true\nmode = "observe"', "followers needs mode"),
         ("[upstream.openai]\nmood = 1", "openai.mood: Extra inputs"),
         ("[upstream.openai]\nread_timeout = 0", "greater than 0"),
         ('[upstream.v1]\nbase_url = "http://x"', "'v1' is no name"),

@@ -110,7 +110,7 @@ class Parting:
         where = f", characters {self.block.start:,} to {self.block.end:,}" if self.block else ""
         kind = f"perhaps a {self.volatile}" if self.volatile else "content"
         what = kind if self.shape == "edit" else self.shape
-        rest = "all segments after it are equal" if self.rejoins else "more differs after it"
+        rest = "nothing else differs" if self.rejoins else "more differs after it"
         head = f"segment {self.segment} ({self.section}){where}: {what}; {rest}"
         return "\n".join((head, "(the text was not kept)", self.remedy))
 

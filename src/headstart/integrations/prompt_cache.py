@@ -32,7 +32,8 @@ class Served(NamedTuple):
 @contextmanager
 def serving() -> Iterator[Served]:
     """Serve on a free port of this machine while the block runs."""
-    state = State(emulated_accounts())
+    # While the clock stands, an entry that takes seconds to build would never be there.
+    state = State(emulated_accounts(knobs={"delay": 0.0}))
     state.clock.stop()
     with EmbeddedServer(create_emulator(state), grace=0.0) as server:
         yield Served(state, server.url)
@@ -40,7 +41,8 @@ def serving() -> Iterator[Served]:
 
 class PromptCache:
     """One test's prompt caches, empty at its start. The clock stands still: what a test
-    takes to run expires nothing, ``advance`` does."""
+    takes to run expires nothing, ``advance`` does; and what a provider takes seconds to build
+    (DeepSeek) is there at once."""
 
     def __init__(
         self,
@@ -51,7 +53,8 @@ class PromptCache:
         model: str | None = None,
     ) -> None:
         """``provider`` and ``model``: whose rules and prices count, whatever model name the
-        application sends. ValueError for a provider that is unknown."""
+        application sends; ``provider`` wherever it takes the API that is called, so OpenAI's
+        rules never count for Anthropic's Messages. ValueError for one that is unknown."""
         self.url = served.url
         self._state = served.state
         self._state.reset(provider=provider, model=model)

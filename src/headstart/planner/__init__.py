@@ -13,7 +13,9 @@ from headstart.planner.contract import (
     Reason,
     Wake,
 )
+from headstart.planner.followers import Followers, Seat
 from headstart.planner.planner import TrafficPlanner
+from headstart.planner.shares import Runner, runner_of
 from headstart.planner.storage import hold, least_reads, worth_creating
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "SHARE",
     "Budget",
     "Features",
+    "Followers",
     "Key",
     "Mode",
     "Outcome",
@@ -29,9 +32,12 @@ __all__ = [
     "Planner",
     "Rates",
     "Reason",
+    "Runner",
+    "Seat",
     "TrafficPlanner",
     "Wake",
     "hold",
     "least_reads",
+    "runner_of",
     "worth_creating",
 ]

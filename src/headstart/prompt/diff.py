@@ -59,7 +59,7 @@ class Split:
     def render(self) -> str:
         """Lines for a terminal: both sides, with carets under the characters that differ."""
         what = self.volatile or ("content" if self.shape == "edit" else self.shape)
-        rest = "all segments after it are equal" if self.rejoins else "more differs after it"
+        rest = "nothing else differs" if self.rejoins else "more differs after it"
         head = f"segment {self.segment} ({self.section}), character {self.offset}: {what}; {rest}"
         return "\n".join((head, *pointed("-", *self.a), *pointed("+", *self.b), self.remedy))
 

@@ -40,7 +40,8 @@ _CHANGED: Final[Mapping[Kind, str]] = {
     Kind.TOOL: "Send the same tools in every request, and limit their use by tool_choice: tools "
     "come first, so that a change in one undoes the cache of all that follows.",
     Kind.SYSTEM: "Move what changes out of the system prompt, behind the last cache breakpoint.",
-    Kind.MESSAGE: "Append to the messages and leave earlier ones as they were sent.",
+    Kind.MESSAGE: "Append to the messages and leave earlier ones as they were sent; or, where "
+    "requests share no more than what is in front, end that with a breakpoint of its own.",
 }
 
 

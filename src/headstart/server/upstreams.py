@@ -16,6 +16,8 @@ Speech = Literal["anthropic", "openai", "gemini", "vertex", "bedrock", "azure"]
 """Which paths an upstream has."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_PERIODS = {"hour": 3600.0, "day": 86400.0}
+_BUDGET = re.compile(r"\d{1,6}(?:\.\d{1,6})?/(?:hour|day)")
 _RESERVED = frozenset(
     {"v1", "v1beta", "v1alpha", "model", "openai", "projects", "healthz", "metrics"}
 )
@@ -56,6 +58,14 @@ class Upstream(BaseModel):
     connect_timeout: float = Field(default=10.0, gt=0)
     read_timeout: float = Field(default=600.0, gt=0)
     """Seconds without a byte of the response."""
+    keep_alive: bool = False
+    """Send pings that keep cached prompts alive where that is expected to pay."""
+    keep_alive_budget: str = "1/day"
+    """USD that these may cost, as ``AMOUNT/hour`` or ``AMOUNT/day``."""
+
+    followers: bool = False
+    """Of requests that begin alike and come together, hold back all but one until it has
+    written what they share: for the median time to first byte, and 2 s, at most."""
 
     @model_validator(mode="after")
     def _whole(self) -> Upstream:
@@ -70,6 +80,12 @@ class Upstream(BaseModel):
             raise ValueError("base_url: takes no credentials, query or fragment")
         if self.auth == "inject" and not self.key_env:
             raise ValueError('auth = "inject" needs key_env, the name of a variable')
+        if _BUDGET.fullmatch(self.keep_alive_budget) is None:
+            raise ValueError('keep_alive_budget: expected "AMOUNT/hour" or "AMOUNT/day", in USD')
+        if self.keep_alive and self.mode not in ("plan", "own"):
+            raise ValueError(f'keep_alive needs mode "plan" or "own", not "{self.mode}"')
+        if self.followers and self.mode not in ("plan", "own"):
+            raise ValueError(f'followers needs mode "plan" or "own", not "{self.mode}"')
         if self.auth != "inject" and self.key_env:
             raise ValueError('key_env needs auth = "inject"')
         if self.provider and self.provider not in providers():
@@ -81,6 +97,12 @@ class Upstream(BaseModel):
     def speech(self) -> Speech:
         """Whose paths it has."""
         return self.dialect or _SPEECHES.get(self.provider, "openai")
+
+    @property
+    def keep_alive_limit(self) -> tuple[float, float]:
+        """USD, and the seconds that they are for."""
+        amount, _, period = self.keep_alive_budget.partition("/")
+        return float(amount), _PERIODS[period]
 
     @property
     def isolated(self) -> bool:

@@ -25,6 +25,25 @@ def data(*arguments: str) -> Any:
     return json.loads(price(*arguments, "--json"))
 
 
+def test_tables_are_whole_lines_for_other_programs() -> None:
+    assert any("claude-3-5-haiku-latest" in line for line in price("list").splitlines())
+    ran = RUN.invoke(app, ["price", "list"], env={"COLUMNS": "60"})
+    assert any("claude-3-5-haiku-latest" in line for line in ran.output.splitlines())
+
+
+def test_a_loss_has_its_minus_in_front() -> None:
+    shown = price("request", "--model", "gpt-6.1-sol", "--written", "10000", "--lifetime", "30m")
+    assert "-25.0%, -$0.005" in shown
+
+
+def test_help_shows_a_table_s_name() -> None:
+    assert '[openai."gpt-5.5"]' in " ".join(price("request", "--help").split())
+
+
+def test_a_cloud_s_list_is_the_one_whose_prices_it_charges() -> None:
+    assert data("list", "--provider", "gemini") == data("list", "--provider", "google")
+
+
 def test_list() -> None:
     everything = data("list")
     assert len(everything) > 300

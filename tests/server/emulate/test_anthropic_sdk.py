@@ -177,3 +177,25 @@ def test_an_unknown_path_is_told_in_the_dialect(emulated: Emulated) -> None:
         _client(emulated).models.list()
     assert caught.value.type == "not_found_error"
     assert "/v1/models" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        ("claude-opus-4-8", True),
+        ("claude-opus-5", True),
+        ("claude-sonnet-5-5", True),
+        ("claude-fable-5-2", True),
+        ("claude-opus-4-1", False),
+        ("claude-sonnet-5", False),
+        ("claude-haiku-4-5", False),
+    ],
+)
+def test_system_messages_among_the_turns_are_for_newer_models(
+    emulated: Emulated, model: str, taken: bool
+) -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "system", "content": "Be brief."}]
+    body = {"model": model, "max_tokens": 5, "messages": turns}
+    answer = emulated.http.post("/v1/messages", json=body)
+    assert answer.status_code == (200 if taken else 400)
+    assert ("role 'system' is not supported on this model" in answer.text) is not taken

@@ -48,6 +48,13 @@ def test_anthropic(emulated: Emulated, change: dict[str, Any], kind: str) -> Non
     assert other.model_dump()["diagnostics"]["cache_miss_reason"]["type"] == kind
 
 
+def test_anthropic_says_what_a_change_in_front_has_cost(emulated: Emulated) -> None:
+    first = _ask(emulated, None)
+    other = _ask(emulated, first.id, system=f"12:30:01 {HOUSE_RULES}")
+    shown = other.model_dump()["diagnostics"]["cache_miss_reason"]
+    assert shown["cache_missed_input_tokens"] > 2_000
+
+
 def test_anthropic_does_not_know_the_message(emulated: Emulated) -> None:
     shown = _ask(emulated, "msg_none").model_dump()["diagnostics"]
     assert shown == {"cache_miss_reason": {"type": "previous_message_not_found"}}
@@ -80,3 +87,9 @@ def test_openai(emulated: Emulated, change: dict[str, Any], shown: dict[str, str
 def test_openai_does_not_know_the_response(emulated: Emulated) -> None:
     found = _respond(emulated, "resp_none").model_dump()["prompt_cache_diagnostics"]
     assert found["type"] == "comparison_response_not_found"
+
+
+def test_openai_repeats_the_cache_fields_of_a_request(emulated: Emulated) -> None:
+    shown = _respond(emulated, "resp_none", prompt_cache_key="k1").model_dump()
+    assert shown["prompt_cache_key"] == "k1"
+    assert shown["prompt_cache_options"]["comparison_response_id"] == "resp_none"

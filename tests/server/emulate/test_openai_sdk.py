@@ -181,6 +181,17 @@ def test_a_shared_path_goes_by_the_models_name_or_as_told(emulate: Emulate) -> N
     assert told.last()["provider"] == "vllm"
 
 
+def test_at_a_shared_path_fields_are_the_providers_own(emulate: Emulate) -> None:
+    by_name = emulate()
+    shown = _chat(_client(by_name), "deepseek-chat").model_dump()
+    assert shown["prompt_cache_hit_tokens"] == 0
+    assert shown["prompt_cache_miss_tokens"] == shown["prompt_tokens"]
+    assert shown["prompt_tokens_details"]["cache_write_tokens"] is None
+    assert by_name.last()["dialect"] == "deepseek"
+    told = emulate(provider="kimi")
+    assert _chat(_client(told), "gpt-5.5").model_dump()["cached_tokens"] == 0
+
+
 def test_an_unknown_path_is_told_in_the_dialect(emulated: Emulated) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
         _client(emulated).embeddings.create(model="m", input="x")

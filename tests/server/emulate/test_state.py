@@ -29,7 +29,13 @@ def test_the_provider_of_a_path_or_of_a_name() -> None:
     assert state.provider_of("auto", "claude-opus-5") == "anthropic"
     assert state.provider_of("auto", "nobody's") == "openai"
     state.reset(provider="groq")
-    assert state.provider_of("bedrock", "gpt-5.5") == "groq"
+    assert state.provider_of("auto", "gpt-5.5") == "groq"
+    assert state.provider_of("openai", "gpt-5.5") == "groq"
+    assert state.provider_of("bedrock", "gpt-5.5") == "bedrock"
+    state.reset(provider="openai")
+    assert state.provider_of("anthropic", "claude-opus-5") == "anthropic"
+    state.reset(provider="vertex")
+    assert state.provider_of("anthropic", "claude-opus-5") == "vertex"
     with pytest.raises(ValueError, match="unknown provider 'nobody'"):
         state.reset(provider="nobody")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ Prices = Annotated[
     typer.Option(
         "--prices",
         envvar="HEADSTART_PRICES",
-        help='Your own prices first: a TOML file of tables like [openai."gpt-5.5"] with input, '
+        help='Your own prices first: a TOML file of tables like \\[openai."gpt-5.5"] with input, '
         "read and output, and perhaps write, write_1h, since, above.",
     ),
 ]
@@ -26,6 +27,7 @@ At = Annotated[
     str | None, typer.Option("--at", metavar="DATE", help="The prices of that day (2026-12-01).")
 ]
 DEFAULT_MODEL = "claude-opus-5-5"
+_PIPED = 160
 
 price = typer.Typer(help="What providers charge, and when caching pays.", no_args_is_help=True)
 
@@ -205,6 +207,7 @@ def _show(parts: Any, data: Any, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    console = Console()
+    # For grep, lines stay whole: a table folds at the width of a terminal only.
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPED)
     for part in parts if isinstance(parts, list) else [parts]:
         console.print(part)

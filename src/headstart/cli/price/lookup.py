@@ -12,6 +12,7 @@ from typing import Any
 from headstart.cli.failures import fail
 from headstart.cli.price.prices_file import read_prices
 from headstart.pricing import Price, UnknownPrice, known_models, price_of, tier_starts
+from headstart.pricing.sellers import seller
 
 
 class Lookup:
@@ -36,11 +37,13 @@ class Lookup:
         return [(start, self.price(model, provider, start)) for start in starts or (0,)]
 
     def listed(self, provider: str | None) -> list[Price]:
-        """The rates of small requests of every model, the user's own first."""
+        """The rates of small requests of every model, the user's own first; of a cloud that
+        charges what a maker publishes, the maker's."""
+        published = seller(provider, "")[0]
         own = dict.fromkeys((row.provider, row.model) for row in self._overrides)
         found = []
         for whose, model in dict.fromkeys((*own, *known_models())):
-            if provider in (None, whose):
+            if provider is None or whose in (provider, published):
                 try:
                     found.append(
                         price_of(model, provider=whose, at=self._at, overrides=self._overrides)

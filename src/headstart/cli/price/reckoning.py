@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headstart.cli.failures import fail
-from headstart.cli.price.tables import Facts, share, span, usd
+from headstart.cli.price.tables import Facts, dollars, share, span
 from headstart.pricing import (
     SECONDS,
     Multipliers,
@@ -47,9 +47,9 @@ def request_cost(usage: Usage, rates: Price, calls: int) -> tuple[Facts, dict[st
     lines = (
         ("model", f"{rates.model} ({rates.provider}; {rates.source}, {rates.as_of})"),
         ("input", f"{usage.input:,} tokens, {usage.hit_rate:.1%} of them read from the cache"),
-        ("cost", f"${usd(with_cache)}"),
-        ("without a cache", f"${usd(without)}"),
-        ("saved", f"{saved:.1%}, ${usd(without - with_cache)}"),
+        ("cost", dollars(with_cache)),
+        ("without a cache", dollars(without)),
+        ("saved", f"{saved:.1%}, {dollars(without - with_cache)}"),
     )
     data = {
         "provider": rates.provider,

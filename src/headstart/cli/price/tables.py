@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from headstart.pricing import KVSize, OpenModel, Price, Rule
@@ -19,6 +20,11 @@ def rate(value: float | None) -> str:
 def usd(value: float) -> str:
     """A sum of money: cents, or the first digits of less than one."""
     return f"{value:,.2f}" if abs(value) >= 0.01 or not value else f"{value:.3g}"
+
+
+def dollars(value: float) -> str:
+    """With its sign; a minus stands in front of it."""
+    return f"{'-' if value < 0 else ''}${usd(abs(value))}"
 
 
 def share(value: float | None) -> str:
@@ -38,10 +44,13 @@ def span(seconds: float) -> str:
 
 def price_table(found: Iterable[Price]) -> Table:
     """One line a model, in USD per million tokens."""
-    table = Table("provider", "model", caption="USD per million tokens", caption_justify="left")
+    table = Table(caption="USD per million tokens", caption_justify="left", box=SIMPLE)
+    table.pad_edge, table.padding = False, (0, 1, 0, 0)
+    table.add_column("provider", overflow="fold")
+    table.add_column("model", overflow="fold")
     columns = ("input", "read", "write 5m", "write 30m", "write 1h", "write 12h", "output")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", min_width=5)
     for price in found:
         rates = (
             price.input,

@@ -8,17 +8,20 @@ Names in ``Prompt.settings``: ``tool_choice`` (with ``disable_parallel_tool_use`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from typing import Any
 
 from headstart.dialects.anthropic.content import canonical
 from headstart.dialects.anthropic.errors import complain, invalid
 from headstart.dialects.anthropic.segments import Segments
 from headstart.dialects.body import Fields
-from headstart.prompt import Kind
+from headstart.prompt import Kind, Prompt
 
 OCTOBER_2026 = "2026-10-21"
 """The first version that refuses sampling parameters."""
 
+_SYSTEM_TURNS = ("*opus-4[-.]8*", "*sonnet-5[-.]5*")
+_NO_SYSTEM_TURNS = ("*claude-3*", "*haiku-[34]*", "*opus-4*", "*sonnet-[45]*")
 _SAMPLING = ("temperature", "top_p", "top_k")
 _EXTRA = "Extra inputs are not permitted"
 _DEFAULTS: Mapping[str, Any] = {
@@ -72,6 +75,19 @@ def check_version(fields: Fields, version: str, prompt: Segments) -> None:
             raise complain(path, "value", text)
         if segment.type == "text" and segment.role == "user" and segment.content.get("citations"):
             raise complain((*path, "citations"), "value", _EXTRA)
+
+
+def check_system_turns(prompt: Prompt) -> None:
+    """DialectError for a system message among the turns where the model is known to take none
+    (newer ones do; of a model that is not known, nothing is said)."""
+    model = prompt.model.lower()
+    if not any(fnmatch(model, name) for name in _NO_SYSTEM_TURNS):
+        return
+    if any(fnmatch(model, name) for name in _SYSTEM_TURNS):
+        return
+    for segment in prompt.segments:
+        if segment.kind is Kind.MESSAGE and segment.role == "system":
+            raise invalid("role 'system' is not supported on this model", "messages")
 
 
 def check_prewarm(fields: Fields, stream: bool) -> None:

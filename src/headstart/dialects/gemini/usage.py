@@ -36,6 +36,7 @@ def usage_metadata(usage: Usage) -> dict[str, Any]:
     shown["promptTokensDetails"] = [{"modality": "TEXT", "tokenCount": usage.input}]
     if usage.read:
         shown["cacheTokensDetails"] = [{"modality": "TEXT", "tokenCount": usage.read}]
+    shown["serviceTier"] = "standard"
     return shown
 
 

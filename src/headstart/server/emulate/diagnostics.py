@@ -16,6 +16,8 @@ from headstart.prompt import Kind, Prompt
 from headstart.server.emulate.journal import Entry, Journal
 
 _MODEL = ("model", "speed")
+_REPEATED = ("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention")
+"""Fields of a Responses request that its response repeats."""
 _OPENAI_REASONS = (
     ("reasoning", "reasoning_effort_changed"),
     ("text.format", "text_format_changed"),
@@ -25,16 +27,18 @@ _OPENAI_REASONS = (
 
 
 def diagnostics(call: Call, entry: Entry, journal: Journal) -> Mapping[str, Any] | None:
-    """The extra fields of a response; None if the request asked for none."""
+    """The extra fields of a response; None if it has none."""
     if entry.dialect == "anthropic":
         asked = call.body.get("diagnostics")
         if isinstance(asked, dict):
             return {"diagnostics": _anthropic(asked.get("previous_message_id"), entry, journal)}
     if entry.dialect == "openai-responses":
+        shown = {name: call.body[name] for name in _REPEATED if name in call.body}
         options = call.body.get("prompt_cache_options")
         other = options.get("comparison_response_id") if isinstance(options, dict) else None
         if isinstance(other, str):
-            return {"prompt_cache_diagnostics": _openai(other, entry, journal)}
+            shown["prompt_cache_diagnostics"] = _openai(other, entry, journal)
+        return shown or None
     return None
 
 
@@ -45,7 +49,7 @@ def _anthropic(other: object, entry: Entry, journal: Journal) -> dict[str, Any] 
     if earlier is None:
         return {"cache_miss_reason": {"type": "previous_message_not_found"}}
     before, now = earlier.prompt, entry.prompt
-    missed = {"cache_missed_input_tokens": entry.lookup.lost}
+    missed = {"cache_missed_input_tokens": entry.lost}
     if any(_value(before, name) != _value(now, name) for name in _MODEL):
         return {"cache_miss_reason": {"type": "model_changed", **missed}}
     if _section(before, Kind.TOOL) != _section(now, Kind.TOOL):
@@ -68,7 +72,7 @@ def _openai(other: str, entry: Entry, journal: Journal) -> dict[str, Any]:
         return {"type": "cache_hit"}
     if reason is None:
         return {"type": "unavailable"}
-    return {"type": "cache_miss", "reason": reason, "cache_missed_tokens": entry.lookup.lost}
+    return {"type": "cache_miss", "reason": reason, "cache_missed_tokens": entry.lost}
 
 
 def _openai_reason(before: Prompt, now: Prompt) -> str | None:

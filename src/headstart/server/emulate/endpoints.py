@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from headstart.dialects import (
     COMPATIBLE,
@@ -19,6 +20,21 @@ from headstart.dialects.hosted import Operation
 
 AUTO = "auto"
 """The provider is the one that names its models so."""
+
+SHARED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "anthropic": frozenset(
+            ["azure", "bedrock", "deepseek", "kimi", "openrouter", "qwen", "sglang", "vertex"]
+        ),
+        "openai": frozenset(
+            ["azure", "bedrock", "groq", "kimi", "openrouter", "qwen", "vllm", "xai"]
+        ),
+        "azure": frozenset(COMPATIBLE) | {"openai"},
+        "gemini": frozenset({"vertex"}),
+        "vertex": frozenset({"anthropic", "gemini"}),
+    }
+)
+"""By the provider of a path, the others that take what is sent there."""
 
 _ANTHROPIC, _GEMINI = AnthropicHosted(), Gemini()
 _CHAT, _RESPONSES = OpenAIChat(), OpenAIResponses()

@@ -6,18 +6,29 @@ import asyncio
 import secrets
 from dataclasses import dataclass, replace
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from headstart.dialects import BedrockInvoke, Call, DialectError, Hosted, OpenAIChat, Reply
+from headstart.dialects import (
+    COMPATIBLE,
+    AnthropicHosted,
+    BedrockInvoke,
+    Call,
+    DialectError,
+    Hosted,
+    OpenAIChat,
+    Reply,
+)
+from headstart.dialects.anthropic import check_system_turns
 from headstart.dialects.bedrock.invoke import invoke_headers
 from headstart.dialects.openai import check_cache_fields
 from headstart.explain import recoverable, wasted
 from headstart.providers import Emulator, ResourceError, Ticket
 from headstart.server.emulate.accounts import account_of
 from headstart.server.emulate.diagnostics import diagnostics
-from headstart.server.emulate.endpoints import Endpoint
+from headstart.server.emulate.endpoints import AUTO, Endpoint
 from headstart.server.emulate.journal import Entry
 from headstart.server.emulate.resources import resource_error
 from headstart.server.emulate.state import State
@@ -33,6 +44,10 @@ _ID_PREFIX = {
 }
 
 
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
 class EmulatedRoute:
     """An ASGI app that answers as one provider does at one of its paths."""
 
@@ -46,7 +61,8 @@ class EmulatedRoute:
         request_id = f"req_{secrets.token_hex(12)}"
         try:
             body = await self._state.read_body(http)
-            response = await self._answer(http, body, send)
+            hosted = self._spoken(body)
+            response = await self._answer(http, hosted, body, send)
         except ClientDisconnect:
             return
         except (DialectError, ResourceError) as error:
@@ -56,10 +72,24 @@ class EmulatedRoute:
         if response is not None:
             await response(scope, receive, send)
 
-    async def _answer(self, http: Request, body: bytes, send: Send) -> Response | None:
+    def _spoken(self, body: bytes) -> Hosted:
+        """The path's dialect; at one that many providers share, their own spelling of it."""
+        hosted = self._endpoint.hosted
+        if self._endpoint.provider != AUTO:
+            return hosted
+        try:
+            named = msgspec.json.decode(body, type=_Named).model
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return hosted  # which says what is wrong with it
+        provider = self._state.provider_of(AUTO, self._state.model or named)
+        return COMPATIBLE.get(provider, hosted)
+
+    async def _answer(
+        self, http: Request, hosted: Hosted, body: bytes, send: Send
+    ) -> Response | None:
         """A whole response, or None if it was streamed."""
         endpoint = self._endpoint
-        call = endpoint.hosted.read(
+        call = hosted.read(
             body,
             model=http.path_params.get("model"),
             headers=http.headers,
@@ -76,11 +106,13 @@ class EmulatedRoute:
                 breakpoints=rules.scheme == "breakpoints",
                 retentions=rules.retentions or None,
             )
+        if isinstance(hosted, AnthropicHosted | BedrockInvoke):
+            check_system_turns(call.prompt)
         if endpoint.operation == "count":
             tokens = emulator.chain(call.prompt).tokens
-            counted = endpoint.hosted.render_count(Usage(fresh=tokens))
+            counted = hosted.render_count(Usage(fresh=tokens))
             return Response(counted, media_type="application/json")
-        exchange = _Exchange(self._state, endpoint.hosted, provider, emulator, call, http)
+        exchange = _Exchange(self._state, hosted, provider, emulator, call, http)
         if call.stream:
             await exchange.stream(send)
             return None

@@ -13,7 +13,7 @@ from headstart.dialects import DialectError
 from headstart.providers import provider_of_model, providers
 from headstart.server.emulate.accounts import Accounts, Count
 from headstart.server.emulate.clock import Clock
-from headstart.server.emulate.endpoints import AUTO
+from headstart.server.emulate.endpoints import AUTO, SHARED
 from headstart.server.emulate.journal import Journal
 from headstart.server.emulate.text import Answers
 from headstart.tokens import counter_of
@@ -34,7 +34,7 @@ class State:
     provider: str = AUTO
     """Whose rules count at paths that many providers share."""
     forced: str | None = None
-    """Whose rules count at every path."""
+    """Whose rules count at every path that this provider may be reached by."""
     model: str | None = None
     """Whose rules and prices count, whatever model a request names."""
     seconds_per_1k: float = 0.0
@@ -44,8 +44,9 @@ class State:
 
     def provider_of(self, named: str, model: str) -> str:
         """The provider of a path, or of a model's name where the path does not say."""
-        if self.forced is not None:
-            return self.forced
+        forced = self.forced
+        if forced is not None and (named == AUTO or forced in SHARED.get(named, ())):
+            return forced
         if named != AUTO:
             return named
         if self.provider != AUTO:

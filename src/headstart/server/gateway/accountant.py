@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from headstart.dialects import Call, DialectError, Unmarkable
-from headstart.planner import Key, Outcome, Plan, Planner
+from headstart.dialects.pings import ping_output
+from headstart.planner import Key, Outcome, Plan, Planner, Wake
 from headstart.prompt import Chain
 from headstart.providers import Ticket
 from headstart.server.gateway.condensed import condensed
@@ -44,6 +45,10 @@ class Case:
     ticket: Ticket
     header: str
     version: str | None
+    sent: bytes | None
+    """The body as it went out, where it may be repeated."""
+    waited: float = 0.0
+    """Seconds that it was held back for another one's sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +101,40 @@ class Accountant:
             self._faults.note("plan", error)
         return None, body
 
-    def close(self, case: Case, ending: Ending) -> None:
-        """Take in what became of it."""
+    def held(self, case: Case, seconds: float) -> None:
+        """A request was held back, and goes only now: what it finds is looked up anew."""
+        case.waited = seconds
         try:
-            reason = self._settle(case, ending)
+            case.ticket.abort()
+            ticket = case.model.emulator.begin(case.chain, self._clock(), scope=case.tenant)
+            ticket.request = case.id
+            case.ticket = ticket
+        except Exception as error:
+            self._faults.note("plan", error)
+
+    def readable(self, case: Case) -> None:
+        """Others were held for this one, and read what it writes from its first byte on: its
+        entry counts from here, and not only once its response has come to its end. Whether
+        it is there, their own usage says."""
+        try:
+            case.ticket.first_byte(self._clock())
+        except Exception as error:
+            self._faults.note("plan", error)
+
+    def close(self, case: Case, ending: Ending) -> Wake | None:
+        """Take in what became of it; when to ask for a keep-alive ping, if ever."""
+        wake = None
+        try:
+            wake, reason = self._settle(case, ending)
             record = self._record(case, ending, reason)
         except Exception as error:
             self._faults.note("settle", error)
-            return
+            return wake
         try:
             self._sink(record)
         except Exception as error:
             self._faults.note("record", error)
+        return wake
 
     def _open(
         self,
@@ -123,7 +150,8 @@ class Accountant:
         prompt = condensed(call.prompt) if model.whole_segments else call.prompt
         chain = model.emulator.chain(prompt)
         key = Key(tenant, target.name, call.prompt.model)
-        request = planned_request(key, model, call, chain, upstream.mode, now)
+        ping = ping_output(spoken.hosted, call) if upstream.keep_alive else None
+        request = planned_request(key, model, call, chain, upstream.mode, now, ping)
         plan = self._planner.plan(request, now)
         out, header = body, plan.header
         if upstream.mode in ("plan", "own"):
@@ -132,8 +160,20 @@ class Accountant:
         stable = version_of(call.prompt, chain)
         version = wire_key(self._secret, "prefix", stable.hex())[:16] if stable else None
         ticket.request = f"req_{secrets.token_hex(12)}"
+        sent = out if ping is not None else None
         case = Case(
-            ticket.request, now, tenant, target, call, model, chain, plan, ticket, header, version
+            ticket.request,
+            now,
+            tenant,
+            target,
+            call,
+            model,
+            chain,
+            plan,
+            ticket,
+            header,
+            version,
+            sent,
         )
         return case, out
 
@@ -161,21 +201,22 @@ class Accountant:
             return body, "unmarkable", chain
         return marked.body, plan.header, rechained(chain, plan, key)
 
-    def _settle(self, case: Case, ending: Ending) -> MissReason | None:
+    def _settle(self, case: Case, ending: Ending) -> tuple[Wake | None, MissReason | None]:
         """A failed or cut response changes no predicted entry."""
         ok = ending.whole and 200 <= ending.status < 300
         now = self._clock()
         usage = ending.usage if ok else None
-        self._planner.settle(case.plan, Outcome(usage, None, case.came, now, ok=ok))
+        went = case.came + case.waited
+        wake = self._planner.settle(case.plan, Outcome(usage, None, went, now, ok=ok))
         if not ok:
             case.ticket.abort()
-            return case.ticket.lookup.reason
+            return wake, case.ticket.lookup.reason
         case.ticket.first_byte(now)
         missed = case.ticket.lookup.reason
         if usage is None:
-            return missed
+            return wake, missed
         found = case.model.emulator.reconcile(case.ticket, usage)
-        return found if found is not None else missed
+        return wake, found if found is not None else missed
 
     def _record(self, case: Case, ending: Ending, reason: MissReason | None) -> RequestRecord:
         lookup, pricer = case.ticket.lookup, case.model.pricer
@@ -204,6 +245,7 @@ class Accountant:
             lost_cost=_lost_cost(case, lookup.lost),
             ttft=ending.ttft,
             latency=ending.latency,
+            waited=case.waited,
             against=parted.against if parted is not None else None,
         )
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Mapping
 
 from headstart.planner import Planner, TrafficPlanner
 from headstart.server.config import ConfigError, Settings
 from headstart.server.emulate.accounts import Accounts
 from headstart.server.emulate.state import emulated_accounts
-from headstart.server.gateway.accountant import Accountant, Sink
+from headstart.server.gateway.accountant import Accountant, Clock, Sink
 from headstart.server.gateway.credentials import Credentials
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.gateway import PLANNED_BYTES, GatewayApp
+from headstart.server.gateway.keepalive import KeepAlive
 from headstart.server.gateway.local import Local
 from headstart.server.gateway.metrics import GatewayMetrics
 from headstart.server.gateway.models import Models
+from headstart.server.gateway.pings import Pinger
 from headstart.server.upstreams import DEFAULTS, Upstream
 from headstart.usage import RequestRecord
 
@@ -35,23 +38,22 @@ def create_gateway(
     accounts: Accounts | None = None,
     planned_bytes: int = PLANNED_BYTES,
     local: Local | None = None,
+    clock: Clock = time.time,
 ) -> GatewayApp:
     """An ASGI app. ``keys`` are gateway keys by tenant; ``secret`` makes names of tenants and
     prompts, which change with every start without one; ``sink`` gets a record of each request
-    that is over; ``local`` is an engine's app beside the upstreams. ConfigError."""
+    that is over; ``local`` is an engine's app beside the upstreams; ``clock`` gives Unix
+    seconds. ConfigError."""
     keys = keys or {}
     for notice in shared_caches(upstreams, keys):
         _logger.warning(notice)
     secret = secret or secrets.token_bytes(32)
     faults = Faults()
     metrics = GatewayMetrics(faults)
-    accountant = Accountant(
-        Models(accounts or emulated_accounts(limit=_ENTRIES)),
-        planner or TrafficPlanner(),
-        _both(metrics.recorded, sink),
-        faults,
-        secret=secret,
-    )
+    planner, sink = planner or TrafficPlanner(), _both(metrics.recorded, sink)
+    models = Models(accounts or emulated_accounts(limit=_ENTRIES))
+    accountant = Accountant(models, planner, sink, faults, secret=secret, clock=clock)
+    keep_alive = KeepAlive(planner, Pinger(sink, faults, clock), faults, clock=clock)
     credentials = Credentials(upstreams, keys, secret)
     return GatewayApp(
         upstreams,
@@ -59,6 +61,7 @@ def create_gateway(
         accountant,
         metrics,
         faults,
+        keep_alive,
         planned_bytes=planned_bytes,
         local=local,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from io import BytesIO
 
 import aiohttp
@@ -43,6 +43,8 @@ class Exchange:
         "_started",
         "_task",
         "_watcher",
+        "before",
+        "begun",
         "header",
         "latency",
         "status",
@@ -65,6 +67,10 @@ class Exchange:
         self._watcher: asyncio.Task[None] | None = None
         self.header: Callable[[], str | None] = lambda: None
         """Text of ``x-headstart-plan``, asked when the response begins."""
+        self.before: Callable[[], Awaitable[None]] | None = None
+        """Awaited before the request is sent; the client's leaving ends it."""
+        self.begun: Callable[[bool], None] | None = None
+        """Told the first byte of a good response, or that there will be none."""
         self.tap: Tap | None = None
         self.status = CLIENT_GONE
         self.ttft: float | None = None
@@ -92,6 +98,8 @@ class Exchange:
         if watched:
             self.watch()
         try:
+            if self.before is not None:
+                await self.before()
             await self._forward(method, url, headers, data, upstream)
         except asyncio.CancelledError:
             if not self._gone or self._task is None:
@@ -151,6 +159,8 @@ class Exchange:
         if self._hosted is not None:
             self._open_tap(response)
         self.status = response.status
+        if not 200 <= response.status < 300:
+            self._tell(False)
         await self._send(
             {"type": "http.response.start", "status": response.status, "headers": headers}
         )
@@ -161,6 +171,7 @@ class Exchange:
                 break
             if self.ttft is None:
                 self.ttft = self.elapsed
+                self._tell(True)
             if expected is not None:
                 expected -= len(chunk)
                 if expected <= 0:
@@ -169,6 +180,11 @@ class Exchange:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
             self._copy(chunk)
         await self._last(b"")
+
+    def _tell(self, good: bool) -> None:
+        told, self.begun = self.begun, None
+        if told is not None:
+            told(good)
 
     async def _last(self, chunk: bytes) -> None:
         self._over = True

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from headstart.dialects import DialectError
+from headstart.planner import Followers
 from headstart.server.gateway import body as bodies
 from headstart.server.gateway.accountant import Accountant, Case, Ending
 from headstart.server.gateway.client import Client
@@ -21,9 +22,12 @@ from headstart.server.gateway.credentials import (
 )
 from headstart.server.gateway.exchange import Data, Exchange
 from headstart.server.gateway.faults import Faults
+from headstart.server.gateway.followers import Line, Place
 from headstart.server.gateway.headers import request_headers
+from headstart.server.gateway.keepalive import KeepAlive
 from headstart.server.gateway.local import Local
 from headstart.server.gateway.metrics import GatewayMetrics
+from headstart.server.gateway.pings import Sent
 from headstart.server.gateway.signing import Signer
 from headstart.server.gateway.targets import Spoken, Target, Targets, speech_of, spoken
 from headstart.server.upstreams import Upstream
@@ -52,6 +56,7 @@ class GatewayApp:
         accountant: Accountant,
         metrics: GatewayMetrics,
         faults: Faults,
+        keep_alive: KeepAlive,
         *,
         planned_bytes: int = PLANNED_BYTES,
         local: Local | None = None,
@@ -62,6 +67,8 @@ class GatewayApp:
         self._accountant = accountant
         self.metrics = metrics
         self._faults = faults
+        self.keep_alive = keep_alive
+        self.line = Line(Followers(), faults, metrics.waits)
         self._limit = planned_bytes
         self._client = Client()
         self._signers = {
@@ -83,7 +90,8 @@ class GatewayApp:
                     self.metrics.running -= 1
 
     async def close(self) -> None:
-        """Close the connections to the upstreams."""
+        """Send no more pings, and close the connections to the upstreams."""
+        await self.keep_alive.close()
         await self._client.close()
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -178,6 +186,8 @@ class _Passage:
         "_case",
         "_exchange",
         "_gateway",
+        "_headers",
+        "_place",
         "_receive",
         "_scope",
         "_target",
@@ -203,6 +213,7 @@ class _Passage:
         self._tenant = tenant
         self._exchange = exchange
         self._case: Case | None = None
+        self._place: Place | None = None
 
     async def go(self, body: bytes, more: bool, given: Mapping[bytes, bytes]) -> None:
         """Send it on and see it through."""
@@ -216,6 +227,8 @@ class _Passage:
             loop.call_soon(self._open, body)
         elif counted:
             body = self._open(body)
+            if upstream.followers and self._case is not None:
+                exchange.before, exchange.begun = self._wait, self._begun
         exchange.header = self._header
         headers = request_headers(self._scope["headers"], dropped_headers(upstream))
         self._gateway._credentials.apply(self._target.name, upstream, headers)
@@ -224,6 +237,7 @@ class _Passage:
             data = bodies.rest(body, self._receive, exchange.watch)
             if b"content-length" in given:
                 headers["content-length"] = given[b"content-length"].decode("latin-1")
+        self._headers = headers
         method, url = self._scope["method"], self._url(upstream)
         signer = self._gateway._signers.get(self._target.name)
         try:
@@ -251,18 +265,47 @@ class _Passage:
         )
         return body
 
+    async def _wait(self) -> None:
+        """Let another request go first, if that one writes what this one could read."""
+        assert self._case is not None
+        self._place = self._gateway.line.join(self._case)
+        if self._place is not None:
+            since = self._exchange.elapsed
+            try:
+                waited = await self._place.wait()
+            except asyncio.CancelledError:
+                self._case.waited = self._exchange.elapsed - since
+                raise
+            if waited:
+                self._gateway._accountant.held(self._case, waited)
+
+    def _begun(self, good: bool) -> None:
+        if self._place is None or self._case is None:
+            return
+        if not good:
+            self._place.end()
+        elif self._place.began():
+            self._gateway._accountant.readable(self._case)
+
     def _header(self) -> str | None:
         return self._case.header if self._case is not None else None
 
     def _close(self) -> None:
         exchange = self._exchange
         self._gateway.metrics.answered(self._target.name, exchange.status)
+        if self._place is not None:
+            self._place.end()
         if self._case is None:
             return
         ending = Ending(
             exchange.status, exchange.whole, exchange.usage(), exchange.ttft, exchange.latency
         )
-        self._gateway._accountant.close(self._case, ending)
+        gateway = self._gateway
+        wake = gateway._accountant.close(self._case, ending)
+        if self._case.sent is not None and self._told is not None:
+            url, signer = self._url(self._target.upstream), gateway._signers.get(self._target.name)
+            sent = Sent(self._told.hosted, url, self._headers, signer)
+            gateway.keep_alive.answered(self._case, exchange.status, wake, sent)
 
 
 def model_of(body: bytes) -> str | None:

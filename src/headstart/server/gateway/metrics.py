@@ -12,6 +12,8 @@ from prometheus_client.registry import Collector
 from headstart.server.gateway.faults import Faults
 from headstart.usage import RequestRecord, Usage
 
+PING = "ping"
+"""The plan of a record that is a keep-alive ping's."""
 _KINDS = ("read", "written", "fresh", "output")
 
 
@@ -22,6 +24,11 @@ class GatewayMetrics(Collector):
         self._faults = faults
         self._requests: Counter[tuple[str, int]] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._pings: Counter[tuple[str, int]] = Counter()
+        self._pings_cost = 0.0
+        self._waited = 0.0
+        self.waits: Counter[str] = Counter()
+        """Requests that were held back for another one, by how that ended."""
         self.usage = Usage()
         self.cost = 0.0
         self.uncached = 0.0
@@ -38,7 +45,11 @@ class GatewayMetrics(Collector):
         self.usage += record.usage
         self.cost += record.cost or 0.0
         self.uncached += record.cost_uncached or 0.0
-        if record.reason is not None:
+        self._waited += record.waited
+        if record.plan == PING:
+            self._pings[record.route, record.status] += 1
+            self._pings_cost += record.cost or 0.0
+        elif record.reason is not None:
             self._reasons[record.reason] += 1
 
     @property
@@ -64,10 +75,26 @@ class GatewayMetrics(Collector):
         for (upstream, status), count in self._requests.copy().items():
             requests.add_metric([upstream, str(status)], count)
         yield requests
+        pings = CounterMetricFamily(
+            "headstart_gateway_pings",
+            "Keep-alive pings by upstream and status.",
+            labels=["upstream", "status"],
+        )
+        for (upstream, status), count in self._pings.copy().items():
+            pings.add_metric([upstream, str(status)], count)
+        yield pings
         tokens = CounterMetricFamily("headstart_gateway_tokens", "Tokens by kind.", labels=["kind"])
         for kind in _KINDS:
             tokens.add_metric([kind], getattr(self.usage, kind))
         yield tokens
+        waits = CounterMetricFamily(
+            "headstart_gateway_waits",
+            "Requests held back for another one to write what they share, by how it ended.",
+            labels=["outcome"],
+        )
+        for outcome, count in self.waits.copy().items():
+            waits.add_metric([outcome], count)
+        yield waits
         faults = CounterMetricFamily(
             "headstart_gateway_faults",
             "What went wrong and was kept from the client, by kind.",
@@ -77,8 +104,10 @@ class GatewayMetrics(Collector):
             faults.add_metric([name], count)
         yield faults
         for name, text, value in (
-            ("headstart_gateway_cost_usd", "Spent on the recorded requests.", self.cost),
+            ("headstart_gateway_cost_usd", "Spent, pings included.", self.cost),
             ("headstart_gateway_uncached_usd", "Without any cache.", self.uncached),
+            ("headstart_gateway_waited_seconds", "Spent held back.", self._waited),
+            ("headstart_gateway_pings_usd", "Spent on pings alone.", self._pings_cost),
         ):
             yield CounterMetricFamily(name, text, value=value)
         yield GaugeMetricFamily("headstart_gateway_running", "Under way.", value=self.running)

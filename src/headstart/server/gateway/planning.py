@@ -17,7 +17,13 @@ from headstart.server.gateway.models import Model
 
 
 def planned_request(
-    key: Key, model: Model, call: Call, chain: Chain, mode: Mode, now: float
+    key: Key,
+    model: Model,
+    call: Call,
+    chain: Chain,
+    mode: Mode,
+    now: float,
+    ping_output: int | None = None,
 ) -> PlannedRequest:
     """All that a planner may know of a request. Free of content."""
 
@@ -38,6 +44,7 @@ def planned_request(
         markable=[i for i, segment in enumerate(segments) if segment.markable],
         peek=peek,
         mode=mode,
+        ping_output=ping_output,
     )
 
 
