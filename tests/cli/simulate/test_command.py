@@ -84,7 +84,7 @@ def test_without_plotly_it_says_what_to_install(
         monkeypatch.delitem(sys.modules, name)
     result = run(trace, "--html", tmp_path / "out.html")
     assert result.exit_code == 2
-    assert "headstart[plots]" in result.stderr
+    assert "headstart[sim]" in result.stderr
 
 
 def test_bad_lines_are_told_and_left_out(trace: Path, tmp_path: Path) -> None:
