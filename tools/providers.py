@@ -1,6 +1,6 @@
 """Rewrite ``docs/providers.md`` from the rules that the emulators apply.
 
-    python tools/providers.py [--check]
+python tools/providers.py [--check]
 """
 
 from __future__ import annotations

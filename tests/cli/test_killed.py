@@ -47,6 +47,7 @@ def first_token(answer: dict[str, Any]) -> object:
     return answer["content"]
 
 
+@pytest.mark.timeout(600)
 def test_five_kills_leave_right_answers_and_no_litter(headstart: Command, tmp_path: Path) -> None:
     process, url = serve(headstart, None)
     expected = {question: first_token(ask(url, question)) for question in QUESTIONS}

@@ -18,6 +18,7 @@ from headstart.cli.report import report
 from headstart.cli.run import run
 from headstart.cli.serve import serve
 from headstart.cli.simulate import simulate
+from headstart.cli.warm import warm
 
 INTERRUPTED = 130
 """Exit status of a program that Ctrl-C ended, as shells have it."""
@@ -49,11 +50,12 @@ def _root(
 app.command()(serve)
 app.command()(gateway)
 app.command()(run)
-app.command()(demo)
+app.add_typer(demo, name="demo")
 app.command()(emulate)
 app.command()(explain)
 app.command()(report)
 app.command()(simulate)
+app.command()(warm)
 app.add_typer(cache, name="cache")
 app.add_typer(price, name="price")
 

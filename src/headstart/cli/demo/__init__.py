@@ -1,4 +1,4 @@
-"""``headstart demo``: real clients, a real model, and what the cache saved."""
+"""``headstart demo``: real clients, and what the cache saved them."""
 
 from headstart.cli.demo.command import demo
 

@@ -52,13 +52,13 @@ _RULES: Final = """\
 """
 
 
-def system(session: str, started: str) -> str:
+def system(started: str) -> str:
     """The agent's system prompt. Its second line differs from one session to the next: a
     common habit, and what it costs is for the demo to show."""
     reference = "\n\n".join(topics[name] for name in _REFERENCE)
     return (
         "You are a maintainer's assistant for a package of Python's standard library.\n"
-        f"Session {session}, started {started}.\n\n{_RULES}\n{reference}"
+        f"This session began at {started}.\n\n{_RULES}\n{reference}"
     )
 
 
@@ -66,7 +66,8 @@ SCOUT: Final = """\
 You look things up for another assistant. You are given one question about the source of a
 package; answer it in one line with file and line number, and nothing else. Search first; read
 only the lines that the search names. Do not judge, do not propose, do not explain.
-"""
+
+""" + topics["try"]
 """The subagent's system prompt."""
 
 SUPPORT: Final = (

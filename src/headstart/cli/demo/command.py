@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
+from headstart.cli.demo.hosted import hosted
+
 NOTHING_READ = 1
 
+demo = typer.Typer(invoke_without_command=True)
+demo.command()(hosted)
 
-def demo(
+
+@demo.callback()
+def local(
+    context: typer.Context,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the server running on --port afterwards.")
     ] = False,
@@ -46,6 +53,10 @@ def demo(
         "cache_memory": cache_memory,
         "exact": exact,
     }
+    if context.invoked_subcommand is not None:
+        if keep or config or any(value is not None for value in (port, model, cache_memory, exact)):
+            context.fail("options before `hosted` are those of the local demo")
+        return
 
     from rich.console import Console
 

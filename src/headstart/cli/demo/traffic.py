@@ -116,11 +116,12 @@ def chat(client: openai.OpenAI, model: str) -> Iterator[Asked]:
                 answer += text
         assert usage is not None
         ttft = (first or time.perf_counter()) - sent
-        yield Asked("openai", turn, _from_openai(usage), ttft)
+        yield Asked("openai", turn, from_openai(usage), ttft)
         messages.append({"role": "assistant", "content": answer})
 
 
-def _from_openai(usage: openai.types.CompletionUsage) -> Usage:
+def from_openai(usage: openai.types.CompletionUsage) -> Usage:
+    """The exclusive buckets of what the SDK reports."""
     details = usage.prompt_tokens_details
     read = (details.cached_tokens or 0) if details else 0
     written = (details.cache_write_tokens or 0) if details else 0
