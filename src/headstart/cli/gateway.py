@@ -43,7 +43,7 @@ def gateway(
     """Stand between applications and their hosted models: plan the providers' caches, and
     account for every token.
 
-    Upstreams are the [upstream.NAME] tables of the TOML file, or else the providers' own
+    Upstreams are the upstream.NAME tables of the TOML file, or else the providers' own
     addresses, with the clients' own credentials.
     """
     from headstart.cli.failures import one_line
