@@ -35,7 +35,7 @@ run: venv
 	$(BIN)/headstart demo hosted && $(BIN)/headstart demo --keep
 
 # The model's threads want every core to themselves: what loads it runs alone.
-ALONE := tests/engine tests/e2e tests/cli tests/server
+ALONE := tests/engine tests/e2e tests/cli/demo $(wildcard tests/cli/test_*.py tests/server/test_*.py)
 
 test: venv
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
