@@ -108,6 +108,7 @@ class Fields:
         result: Any = _as(value, kind)
         if result is None:
             raise self.fail(key, "type", f"Input should be {_NAMES[kind]}")
+        # `kind` is what makes it a T: `_as` has looked.
         return result  # type: ignore[no-any-return]
 
     def number(self, key: str, low: float, high: float, default: float) -> float:

@@ -31,6 +31,7 @@ def bars(curve: Curve, varied: Varied) -> Table:
     """One line a value: share of the uncached cost that the best lifetime saves."""
     table = Table.grid(padding=(0, 1))
     for justify, width in (("right", None), ("left", None), ("left", 40), ("right", None)):
+        # mypy widens a literal in a tuple to str.
         table.add_column(justify=justify, width=width)  # type: ignore[arg-type]
     table.add_column(justify="right")
     table.add_row(varied.replace("_", " "), "best", "saved", "", "USD a day")

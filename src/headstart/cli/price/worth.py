@@ -29,6 +29,7 @@ def described(preset: str, given: Mapping[str, float | None]) -> tuple[Workload,
     chosen = PRESETS[preset]
     changed = {name: value for name, value in given.items() if value is not None}
     try:
+        # Names and types are those of the options, which mypy cannot see in a mapping.
         workload = replace(chosen.workload, **changed)  # type: ignore[arg-type]
     except ValueError as error:
         raise fail(str(error)) from None

@@ -109,7 +109,7 @@ def _credential(headers: Mapping[bytes, bytes], query: bytes) -> bytes:
         value = headers.get(name)
         if value:
             _, aws, scope = value.partition(b"Credential=")
-            return scope.partition(b"/")[0] if aws else value
+            return scope.partition(b"/")[0] if aws else value.removeprefix(b"Bearer ")
     for part in query.split(b"&"):
         if part.startswith(b"key="):
             return part[4:]

@@ -95,6 +95,7 @@ def spoken(path: str, provider: str) -> Spoken | None:
         if match is not None:
             counts: Operation = "count" if match[2] == "countTokens" else "generate"
             name = unquote(match[1])
+            # The patterns' speeches are of that type; a tuple in a list loses it.
             return Spoken(speech, hosted, counts, match[2] in _STREAMS, name)  # type: ignore[arg-type]
     return None
 
