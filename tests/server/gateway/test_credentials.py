@@ -9,6 +9,7 @@ import pytest
 
 from headstart.server import ConfigError
 from headstart.server.gateway import Upstream, create_gateway
+from headstart.server.gateway.credentials import Credentials
 from tests.server.gateway.conftest import Start, upstreams
 from tests.server.gateway.raw import RawUpstream, resetting, response, sending
 from tests.server.gateway.test_fidelity import ANSWER, body, post
@@ -110,3 +111,14 @@ def test_a_variable_that_is_not_set() -> None:
     mine = Upstream(base_url="http://x", provider="openai", auth="inject", key_env="UNSET_KEY")
     with pytest.raises(ConfigError, match="UNSET_KEY is not set"):
         create_gateway({"openai": mine})
+
+
+def test_one_key_is_one_tenant_whichever_header_carries_it() -> None:
+    upstream = Upstream(base_url="https://api.anthropic.com", provider="anthropic")
+    who = Credentials({"anthropic": upstream}, {}, b"secret")
+    tenants = {
+        who.tenant(upstream, {b"x-api-key": b"sk-1"}, b""),
+        who.tenant(upstream, {b"authorization": b"Bearer sk-1"}, b""),
+    }
+    assert len(tenants) == 1
+    assert who.tenant(upstream, {b"x-api-key": b"sk-2"}, b"") not in tenants
