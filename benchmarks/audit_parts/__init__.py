@@ -1,0 +1,1 @@
+"""What the audit's benchmark is made of: scoring, bulk logs, peers."""

@@ -1,0 +1,1 @@
+"""Logs with planted defects: sessions, apps, values, plants, truth."""
