@@ -39,10 +39,11 @@ class Session:
     """``turns[i]`` are the messages that request i adds, the model's last answer included."""
 
 
-def sessions(paths: Sequence[Path]) -> list[Session]:
-    """Every usable conversation below some files and folders, in order of their names."""
+def sessions(paths: Sequence[Path], most: int = MOST_REQUESTS) -> list[Session]:
+    """Every usable conversation below some files and folders, in order of their names, each
+    cut off after so many requests."""
     files = [file for path in paths for file in _files(path)]
-    return [found for file in files for found in _read(file)]
+    return [found for file in files for found in _read(file, most)]
 
 
 def documents(paths: Sequence[Path]) -> list[str]:
@@ -70,22 +71,22 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
             yield msgspec.json.decode(line)
 
 
-def _read(file: Path) -> Iterator[Session]:
+def _read(file: Path, most: int) -> Iterator[Session]:
     chains: dict[str, list[dict[str, Any]]] = {}
     for row in _lines(file):
         if "messages" in row:
-            chat = _chat(str(row.get("conversation", file.stem)), row["messages"])
+            chat = _chat(str(row.get("conversation", file.stem)), row["messages"], most)
             if len(chat.turns) >= LEAST_REQUESTS:
                 yield chat
         elif "input" in row:
             chains.setdefault(str(row["session_id"]), []).append(row)
     for name, rows in chains.items():
-        grown = _grown(name, sorted(rows, key=lambda row: int(row["timestamp"])))
+        grown = _grown(name, sorted(rows, key=lambda row: int(row["timestamp"])), most)
         if len(grown.turns) >= LEAST_REQUESTS:
             yield grown
 
 
-def _chat(name: str, messages: Sequence[dict[str, Any]]) -> Session:
+def _chat(name: str, messages: Sequence[dict[str, Any]], most: int) -> Session:
     system, turns, new = "", [], list[Said]()
     for message in messages:
         role, text = message["role"], message.get("content") or ""
@@ -100,10 +101,10 @@ def _chat(name: str, messages: Sequence[dict[str, Any]]) -> Session:
             called = (message.get("tool_calls") or [None])[0]
             call = (called["function"]["name"], called["function"]["arguments"]) if called else None
             new = [Said("assistant", text, call)]
-    return Session(name, system, tuple(turns[:MOST_REQUESTS]))
+    return Session(name, system, tuple(turns[:most]))
 
 
-def _grown(name: str, rows: Sequence[dict[str, Any]]) -> Session:
+def _grown(name: str, rows: Sequence[dict[str, Any]], most: int) -> Session:
     """The requests of which each begins with the one before it."""
     turns, last = [], dict[str, Any]()
     for row in rows:
@@ -116,4 +117,4 @@ def _grown(name: str, rows: Sequence[dict[str, Any]]) -> Session:
         else:
             continue
         last = row
-    return Session(name, "", tuple(turns[:MOST_REQUESTS]))
+    return Session(name, "", tuple(turns[:most]))
