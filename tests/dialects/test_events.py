@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.dialects import events
-from headstart.dialects.events import EventData, EventUsage, decoded, event
+from headstart.dialects.events import EventData, EventFacts, decoded, event
+from headstart.dialects.hosted import Facts
 from headstart.usage import Usage
 
 
@@ -61,11 +62,11 @@ def test_what_is_too_long_is_skipped_and_not_kept(monkeypatch: pytest.MonkeyPatc
 def test_the_latest_usage_counts_and_events_without_are_not_decoded() -> None:
     seen: list[object] = []
 
-    def find(value: object) -> Usage | None:
+    def find(value: object) -> Facts:
         seen.append(value)
-        return Usage(fresh=value["usage"]) if isinstance(value, dict) else None
+        return Facts(Usage(fresh=value["usage"]) if isinstance(value, dict) else None)
 
-    reader = EventUsage(b'"usage"', find)
+    reader = EventFacts(lambda data: b'"usage"' in data, find)
     reader.feed(event({"usage": 1}) + event({"other": 5}, "name") + event({"usage": 2}))
     reader.feed(b'data: {"usage":\n\n')
     assert reader.usage == Usage(fresh=2)

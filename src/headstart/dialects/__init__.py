@@ -7,6 +7,8 @@ from headstart.dialects.compatible import COMPATIBLE
 from headstart.dialects.gemini import Gemini
 from headstart.dialects.hosted import (
     Call,
+    Diagnosis,
+    Facts,
     Hosted,
     Marked,
     Placement,
@@ -24,9 +26,11 @@ __all__ = [
     "BedrockConverse",
     "BedrockInvoke",
     "Call",
+    "Diagnosis",
     "Dialect",
     "DialectError",
     "ErrorKind",
+    "Facts",
     "Gemini",
     "Hosted",
     "Marked",

@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from headstart.dialects.hosted import UsageReader
-from headstart.usage import Usage
+from headstart.dialects.hosted import Facts, UsageReader
 
 MOST_BYTES = 16 * 2**20
 """An event that is longer is skipped: memory stays bounded whatever an upstream sends."""
@@ -68,23 +67,24 @@ class EventData:
             self._rest.append(rest)
 
 
-class EventUsage(UsageReader):
-    """Usage in the events of a stream. ``needle`` is in every event worth decoding."""
+class EventFacts(UsageReader):
+    """Facts in the events of a stream: ``told`` finds something in every event that is worth
+    decoding, and ``find`` looks at one. Neither raises."""
 
-    def __init__(self, needle: bytes, find: Callable[[Any], Usage | None]) -> None:
+    def __init__(self, told: Callable[[bytes], object], find: Callable[[Any], Facts]) -> None:
         self._events = EventData()
-        self._needle = needle
+        self._told = told
         self._find = find
-        self._usage: Usage | None = None
+        self._facts = Facts()
 
     def feed(self, chunk: bytes) -> None:
         for data in self._events.feed(chunk):
-            if self._needle in data:
-                self._usage = self._find(decoded(data)) or self._usage
+            if self._told(data):
+                self._facts = self._facts.updated(self._find(decoded(data)))
 
     @property
-    def usage(self) -> Usage | None:
-        return self._usage
+    def facts(self) -> Facts:
+        return self._facts
 
 
 def decoded(data: bytes) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from headstart.dialects.base import DialectError
 from headstart.prompt import Prompt
-from headstart.usage import Usage
+from headstart.usage import MissReason, Usage
 
 Operation = Literal["generate", "count"]
 
@@ -84,6 +84,30 @@ class Reply:
     """Further top-level fields of the response (diagnostics, echoed cache options)."""
 
 
+class Diagnosis(NamedTuple):
+    """The provider's own word on why a prompt was not read, for requests that ask for it."""
+
+    reason: MissReason | None
+    """None: nothing was missed."""
+    missed: int | None = None
+    """Tokens, where it says."""
+
+
+class Facts(NamedTuple):
+    """What a response says of itself; None is what it does not say."""
+
+    usage: Usage | None = None
+    stop: str | None = None
+    """Its stop reason, in the words of its dialect."""
+    diagnosis: Diagnosis | None = None
+
+    def updated(self, later: Facts) -> Facts:
+        """With what a later part of the same response says."""
+        return Facts(
+            later.usage or self.usage, later.stop or self.stop, later.diagnosis or self.diagnosis
+        )
+
+
 class UsageReader(ABC):
     """Finds usage in a streamed response as its bytes go by, in any cut."""
 
@@ -93,8 +117,13 @@ class UsageReader(ABC):
 
     @property
     @abstractmethod
+    def facts(self) -> Facts:
+        """The latest that was seen of each."""
+
+    @property
     def usage(self) -> Usage | None:
         """The latest usage seen; None before any."""
+        return self.facts.usage
 
 
 class Hosted(ABC):
@@ -141,8 +170,12 @@ class Hosted(ABC):
         Unmarkable."""
 
     @abstractmethod
+    def facts(self, body: bytes) -> Facts:
+        """What a whole response says. Never raises."""
+
     def usage(self, body: bytes) -> Usage | None:
         """Exclusive buckets of a whole response; None if it has none. Never raises."""
+        return self.facts(body).usage
 
     @abstractmethod
     def usage_reader(self) -> UsageReader:

@@ -12,7 +12,7 @@ from headstart.dialects.anthropic import marking
 from headstart.dialects.anthropic.cache_control import ttl_of
 from headstart.dialects.anthropic.dialect import AnthropicDialect
 from headstart.dialects.anthropic.errors import complain, invalid
-from headstart.dialects.anthropic.reported import MessageUsageReader, message_usage_of
+from headstart.dialects.anthropic.reported import MessageUsageReader, message_facts
 from headstart.dialects.anthropic.segments import Segments
 from headstart.dialects.anthropic.settings import check_prewarm, check_version, settings_of
 from headstart.dialects.anthropic.stream import MessageStream
@@ -22,6 +22,7 @@ from headstart.dialects.base import DialectError, Outcome
 from headstart.dialects.body import Fields
 from headstart.dialects.hosted import (
     Call,
+    Facts,
     Hosted,
     Marked,
     Operation,
@@ -73,8 +74,8 @@ class AnthropicHosted(Hosted):
     def strip(self, body: bytes) -> bytes:
         return marking.strip(body)
 
-    def usage(self, body: bytes) -> Usage | None:
-        return message_usage_of(body)
+    def facts(self, body: bytes) -> Facts:
+        return message_facts(body)
 
     def usage_reader(self) -> UsageReader:
         return MessageUsageReader()

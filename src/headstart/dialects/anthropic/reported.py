@@ -1,16 +1,32 @@
-"""Usage as Messages responses report it, whole and streamed.
+"""Usage, stop reason and diagnostics as Messages responses tell them, whole and streamed.
 
-``message_start`` has all of it; ``message_delta`` is cumulative and repeats some, without
-the split by TTL. As the SDK does, what is not null replaces what was there.
+``message_start`` has all usage, and the diagnostics; ``message_delta`` is cumulative and
+repeats some, without the split by TTL, and has the stop reason. As the SDK does, what is not
+null replaces what was there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
 import msgspec
 
 from headstart.dialects.events import EventData
-from headstart.dialects.hosted import UsageReader
-from headstart.usage import Usage
+from headstart.dialects.hosted import Diagnosis, Facts, UsageReader
+from headstart.usage import MissReason, Usage
+
+_REASONS: Final[Mapping[str, MissReason]] = MappingProxyType(
+    {
+        "model_changed": MissReason.MODEL_CHANGED,
+        "system_changed": MissReason.DIVERGED,
+        "tools_changed": MissReason.TOOLS_CHANGED,
+        "messages_changed": MissReason.DIVERGED,
+    }
+)
+"""Types of ``diagnostics.cache_miss_reason``. ``previous_message_not_found``, ``unavailable``
+and null (pending, or no divergence) say nothing. Source: SDK types of anthropic 2.12.0."""
 
 
 class _Split(msgspec.Struct):
@@ -53,35 +69,60 @@ class Reported(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     usage: Reported | None = None
+    stop_reason: Any = None
+    diagnostics: Any = None
+
+    def facts(self, usage: Usage | None) -> Facts:
+        """With usage that was added up elsewhere."""
+        return Facts(usage, _text(self.stop_reason), _diagnosis(self.diagnostics))
+
+
+class _Delta(msgspec.Struct):
+    stop_reason: Any = None
 
 
 class _Event(msgspec.Struct):
     type: str = ""
     message: _Message | None = None
     usage: Reported | None = None
+    delta: _Delta | None = None
 
 
 _MESSAGE = msgspec.json.Decoder(_Message)
 _EVENT = msgspec.json.Decoder(_Event)
 
 
-def message_usage_of(body: bytes) -> Usage | None:
-    """Usage of a whole message; None if there is none in it."""
+def message_facts(body: bytes) -> Facts:
+    """Of a whole message."""
     try:
-        reported = _MESSAGE.decode(body).usage
-        return None if reported is None else reported.buckets()
+        message = _MESSAGE.decode(body)
+        return message.facts(None if message.usage is None else message.usage.buckets())
     except (ValueError, RecursionError):
+        return Facts()
+
+
+def _diagnosis(found: Any) -> Diagnosis | None:
+    reason = found.get("cache_miss_reason") if isinstance(found, dict) else None
+    if not isinstance(reason, dict):
         return None
+    named = _REASONS.get(_text(reason.get("type")) or "")
+    missed = reason.get("cache_missed_input_tokens")
+    counted = type(missed) is int and missed >= 0
+    return None if named is None else Diagnosis(named, missed if counted else None)
 
 
-class EventUsage:
-    """Usage out of a stream's events, one after the other."""
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
-    __slots__ = ("_reported", "usage")
+
+class MessageFacts:
+    """Facts out of a stream's events, one after the other."""
+
+    __slots__ = ("_reported", "facts")
 
     def __init__(self) -> None:
         self._reported = Reported()
-        self.usage: Usage | None = None
+        self.facts = Facts()
 
     def take(self, data: bytes) -> None:
         """One event's JSON. Never raises."""
@@ -92,7 +133,11 @@ class EventUsage:
             reported = event.message.usage if event.message is not None else event.usage
             if event.type in ("message_start", "message_delta") and reported is not None:
                 self._reported.update(reported)
-                self.usage = self._reported.buckets()
+                usage = self._reported.buckets()
+                told = event.message or _Message(
+                    stop_reason=event.delta and event.delta.stop_reason
+                )
+                self.facts = self.facts.updated(told.facts(usage))
         except (ValueError, RecursionError):
             return
 
@@ -102,12 +147,12 @@ class MessageUsageReader(UsageReader):
 
     def __init__(self) -> None:
         self._data = EventData()
-        self._events = EventUsage()
+        self._events = MessageFacts()
 
     def feed(self, chunk: bytes) -> None:
         for data in self._data.feed(chunk):
             self._events.take(data)
 
     @property
-    def usage(self) -> Usage | None:
-        return self._events.usage
+    def facts(self) -> Facts:
+        return self._events.facts

@@ -16,15 +16,16 @@ from headstart.dialects.bedrock.eventstream import CONTENT_TYPE, event
 from headstart.dialects.bedrock.segments import ConverseSegments
 from headstart.dialects.bedrock.usage import (
     STOP_REASONS,
-    FrameUsage,
-    usage_in_metadata,
+    FrameFacts,
+    facts_in_frame,
+    facts_of,
     usage_object,
-    usage_of,
 )
 from headstart.dialects.bedrock.writing import write_converse
 from headstart.dialects.body import Fields
 from headstart.dialects.hosted import (
     Call,
+    Facts,
     Hosted,
     Marked,
     Operation,
@@ -68,11 +69,11 @@ class BedrockConverse(Hosted):
     def strip(self, body: bytes) -> bytes:
         return marking.strip(body)
 
-    def usage(self, body: bytes) -> Usage | None:
-        return usage_of(body)
+    def facts(self, body: bytes) -> Facts:
+        return facts_of(body)
 
     def usage_reader(self) -> UsageReader:
-        return FrameUsage(usage_in_metadata)
+        return FrameFacts(facts_in_frame)
 
     def render(self, reply: Reply) -> bytes:
         return msgspec.json.encode(

@@ -17,7 +17,7 @@ from headstart.dialects.anthropic.hosted import (
     read_call,
     render_message,
 )
-from headstart.dialects.anthropic.reported import EventUsage, message_usage_of
+from headstart.dialects.anthropic.reported import MessageFacts, message_facts
 from headstart.dialects.base import DialectError
 from headstart.dialects.bedrock import marking as nova
 from headstart.dialects.bedrock.converse import (
@@ -27,11 +27,12 @@ from headstart.dialects.bedrock.converse import (
 )
 from headstart.dialects.bedrock.errors import complain, error_response
 from headstart.dialects.bedrock.eventstream import CONTENT_TYPE, Frame, event
-from headstart.dialects.bedrock.usage import STOP_REASONS, FrameUsage, usage_object, usage_of
+from headstart.dialects.bedrock.usage import STOP_REASONS, FrameFacts, facts_of, usage_object
 from headstart.dialects.bedrock.writing import write_body
 from headstart.dialects.body import Fields
 from headstart.dialects.hosted import (
     Call,
+    Facts,
     Hosted,
     Marked,
     Operation,
@@ -89,11 +90,11 @@ class BedrockInvoke(Hosted):
     def strip(self, body: bytes) -> bytes:
         return claude.strip(body) if find(body, _VERSION) is not None else nova.strip(body)
 
-    def usage(self, body: bytes) -> Usage | None:
-        return usage_of(body) or message_usage_of(body)
+    def facts(self, body: bytes) -> Facts:
+        return message_facts(body).updated(facts_of(body))
 
     def usage_reader(self) -> UsageReader:
-        return FrameUsage(_Chunks().usage)
+        return FrameFacts(_Chunks().facts)
 
     def render(self, reply: Reply) -> bytes:
         if not _is_nova(reply.model):
@@ -142,31 +143,34 @@ class _Payload(msgspec.Struct):
 
 class _NovaEvent(msgspec.Struct):
     metadata: msgspec.Raw = msgspec.Raw()
+    stop: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="messageStop")
 
 
 _PAYLOAD = msgspec.json.Decoder(_Payload)
 _NOVA_EVENT = msgspec.json.Decoder(_NovaEvent)
+_NOVA_TOLD = re.compile(rb'"(?:metadata|messageStop)"')
 
 
 class _Chunks:
-    """Usage out of ``chunk`` frames, whichever model's they are."""
+    """Facts out of ``chunk`` frames, whichever model's they are."""
 
     def __init__(self) -> None:
-        self._claude = EventUsage()
+        self._claude = MessageFacts()
 
-    def usage(self, frame: Frame) -> Usage | None:
-        """The latest usage, once this frame is taken in. Never raises."""
+    def facts(self, frame: Frame) -> Facts | None:
+        """The latest ones, once this frame is taken in. Never raises."""
         if frame.headers.get(":event-type") != "chunk":
             return None
         try:
             data = _PAYLOAD.decode(frame.payload).data
-            metadata = bytes(_NOVA_EVENT.decode(data).metadata) if b'"metadata"' in data else b""
+            nova = _NOVA_EVENT.decode(data) if _NOVA_TOLD.search(data) else _NovaEvent()
         except (ValueError, RecursionError):
             return None
-        if metadata:
-            return usage_of(metadata)
+        told = bytes(nova.metadata) or bytes(nova.stop)
+        if told:
+            return facts_of(told)
         self._claude.take(data)
-        return self._claude.usage
+        return self._claude.facts
 
 
 def _chunk(data: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from headstart.dialects.bedrock.eventstream import Frame, Frames
-from headstart.dialects.hosted import UsageReader
+from headstart.dialects.hosted import Facts, UsageReader
 from headstart.usage import Usage
 
 STOP_REASONS = {"stop": "end_turn", "stop_sequence": "stop_sequence", "length": "max_tokens"}
@@ -55,18 +55,20 @@ class Reported(msgspec.Struct, rename="camel"):
 
 class _Body(msgspec.Struct):
     usage: Reported | None = None
+    stop: Any = msgspec.field(default=None, name="stopReason")
 
 
 _BODY = msgspec.json.Decoder(_Body)
 
 
-def usage_of(body: bytes) -> Usage | None:
-    """Usage of a whole response, or of a ``metadata`` event; None if there is none in it."""
+def facts_of(body: bytes) -> Facts:
+    """Of a whole response, or of a ``messageStop`` or ``metadata`` event."""
     try:
-        reported = _BODY.decode(body).usage
-        return None if reported is None else reported.buckets()
+        found = _BODY.decode(body)
+        stop = found.stop if isinstance(found.stop, str) else None
+        return Facts(None if found.usage is None else found.usage.buckets(), stop)
     except (ValueError, RecursionError):
-        return None
+        return Facts()
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
@@ -86,27 +88,30 @@ def usage_object(usage: Usage) -> dict[str, Any]:
     }
 
 
-class FrameUsage(UsageReader):
-    """Usage in the frames of an event stream; ``find`` looks at one of them and never
+class FrameFacts(UsageReader):
+    """Facts in the frames of an event stream; ``find`` looks at one of them and never
     raises."""
 
-    def __init__(self, find: Callable[[Frame], Usage | None]) -> None:
+    def __init__(self, find: Callable[[Frame], Facts | None]) -> None:
         self._frames = Frames()
         self._find = find
-        self._usage: Usage | None = None
+        self._facts = Facts()
 
     def feed(self, chunk: bytes) -> None:
         for frame in self._frames.feed(chunk):
-            self._usage = self._find(frame) or self._usage
+            found = self._find(frame)
+            if found is not None:
+                self._facts = self._facts.updated(found)
 
     @property
-    def usage(self) -> Usage | None:
-        return self._usage
+    def facts(self) -> Facts:
+        return self._facts
 
 
-def usage_in_metadata(frame: Frame) -> Usage | None:
-    """Usage of Converse's ``metadata`` event."""
-    return usage_of(frame.payload) if frame.headers.get(":event-type") == "metadata" else None
+def facts_in_frame(frame: Frame) -> Facts | None:
+    """Of Converse's ``messageStop`` and ``metadata`` events."""
+    telling = frame.headers.get(":event-type") in ("messageStop", "metadata")
+    return facts_of(frame.payload) if telling else None
 
 
 def _first(*counts: int | None) -> int:

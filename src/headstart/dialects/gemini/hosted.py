@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from headstart.dialects.base import DialectError
-from headstart.dialects.events import EventUsage, decoded, event
+from headstart.dialects.events import EventFacts, decoded, event
 from headstart.dialects.gemini.errors import error_response
 from headstart.dialects.gemini.request import read_request
-from headstart.dialects.gemini.usage import read_usage, usage_metadata
+from headstart.dialects.gemini.usage import read_facts, usage_metadata
 from headstart.dialects.gemini.writing import write_contents
 from headstart.dialects.hosted import (
     Call,
+    Facts,
     Hosted,
     Marked,
     Operation,
@@ -62,11 +63,11 @@ class Gemini(Hosted):
         """The body as it is: ``cachedContent`` is part of the prompt."""
         return body
 
-    def usage(self, body: bytes) -> Usage | None:
-        return read_usage(decoded(body))
+    def facts(self, body: bytes) -> Facts:
+        return read_facts(decoded(body))
 
     def usage_reader(self) -> UsageReader:
-        return EventUsage(b'"usageMetadata"', read_usage)
+        return EventFacts(lambda data: b'"usageMetadata"' in data, read_facts)
 
     def render(self, reply: Reply) -> bytes:
         finish = _FINISH_REASONS[reply.stop]

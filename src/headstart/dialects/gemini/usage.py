@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headstart.dialects.hosted import Facts
 from headstart.usage import Usage
 
 _MOST = 2**63 - 1
@@ -22,6 +23,14 @@ def read_usage(response: Any) -> Usage | None:
     fresh = total - read + _count(found, "toolUsePromptTokenCount")
     output = _count(found, "candidatesTokenCount") + _count(found, "thoughtsTokenCount")
     return Usage(fresh=fresh, read=read, output=output)
+
+
+def read_facts(response: Any) -> Facts:
+    """Usage and the first candidate's ``finishReason``. Never raises."""
+    found = response.get("candidates") if isinstance(response, dict) else None
+    first = found[0] if isinstance(found, list) and found else None
+    stop = first.get("finishReason") if isinstance(first, dict) else None
+    return Facts(read_usage(response), stop if isinstance(stop, str) else None)
 
 
 def usage_metadata(usage: Usage) -> dict[str, Any]:

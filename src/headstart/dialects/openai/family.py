@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +10,8 @@ from typing import Any
 
 from headstart.dialects.base import DialectError
 from headstart.dialects.body import Fields, MalformedBody, decode
-from headstart.dialects.events import EventUsage, decoded
-from headstart.dialects.hosted import Hosted, Marked, Placement, Unmarkable, UsageReader
+from headstart.dialects.events import EventFacts, decoded
+from headstart.dialects.hosted import Facts, Hosted, Marked, Placement, Unmarkable, UsageReader
 from headstart.dialects.openai.directives import CACHE_CONTROL, Directive, OptionFields, Options
 from headstart.dialects.openai.errors import ErrorShape, complain, error_response
 from headstart.dialects.openai.marking import mark, strip
@@ -18,7 +19,8 @@ from headstart.dialects.openai.outline import Outline
 from headstart.dialects.openai.settings import settings_of
 from headstart.dialects.openai.usage_fields import UsageFields, at
 from headstart.prompt import Controls, Prompt, Segment
-from headstart.usage import Usage
+
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,11 @@ class OpenAIFamily(Hosted):
         """``prompt_cache_options`` stay: they place nothing."""
         return strip(body, self.format.directives, self._items)
 
-    def usage(self, body: bytes) -> Usage | None:
-        return self._find(decoded(body))
+    def facts(self, body: bytes) -> Facts:
+        return self._facts(decoded(body))
 
     def usage_reader(self) -> UsageReader:
-        return EventUsage(b'"usage"', self._find)
+        return EventFacts(_telling, self._facts)
 
     def error(self, err: DialectError, request_id: str) -> tuple[int, dict[str, str], bytes]:
         return error_response(err, request_id, self.format.errors)
@@ -92,9 +94,12 @@ class OpenAIFamily(Hosted):
     def _outline(self, fields: Fields, options: Options) -> tuple[Outline, str | None]:
         """The prompt's blocks, and the id of content that is not among them."""
 
-    def _find(self, value: Any) -> Usage | None:
+    def _facts(self, value: Any) -> Facts:
+        """Of a response, or of one event. Never raises."""
         found = (self.format.usage.read(at(value, path)) for path in self._usage_at)
-        return next((usage for usage in found if usage is not None), None)
+        usage = next((usage for usage in found if usage is not None), None)
+        stop = at(value, "choices.0.finish_reason")
+        return Facts(usage, stop if isinstance(stop, str) else None)
 
     def _prompt(
         self, fields: Fields, options: Options, model: str, headers: Mapping[str, str]
@@ -132,6 +137,12 @@ class OpenAIFamily(Hosted):
             session=next((found for found in session if found), None),
             salt="\0".join(salts) or None,
         )
+
+
+def _telling(event: bytes) -> bool:
+    """Whether there is usage or a stop reason in it, neither being null: in text the quotes
+    would be escaped."""
+    return b'_tokens"' in event or _FINISHED.search(event) is not None
 
 
 def parsed(body: bytes) -> Fields:

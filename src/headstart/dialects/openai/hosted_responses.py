@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from headstart.dialects.body import Fields
-from headstart.dialects.hosted import Call, Operation, Reply
+from headstart.dialects.hosted import Call, Facts, Operation, Reply
 from headstart.dialects.openai.directives import (
     BREAKPOINT,
     TTL_30M_12H,
@@ -18,6 +18,7 @@ from headstart.dialects.openai.directives import (
 )
 from headstart.dialects.openai.family import Format, OpenAIFamily, parsed, read_model
 from headstart.dialects.openai.outline import Outline
+from headstart.dialects.openai.responses_facts import diagnosis_of, stop_of
 from headstart.dialects.openai.responses_outline import outline_responses
 from headstart.dialects.openai.responses_reply import response, response_events
 from headstart.dialects.openai.responses_writing import write_responses
@@ -69,6 +70,13 @@ class OpenAIResponses(OpenAIFamily):
             include_usage=True,
             body=fields.data,
         )
+
+    def _facts(self, value: Any) -> Facts:
+        found = super()._facts(value)
+        if isinstance(value, dict):
+            whole = value.get("response", value)
+            return found._replace(stop=stop_of(whole), diagnosis=diagnosis_of(whole))
+        return found
 
     def write(self, prompt: Prompt) -> dict[str, Any]:
         """``model``, ``input``, ``tools`` and cache fields, for ``responses.create``."""
