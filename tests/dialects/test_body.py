@@ -155,3 +155,58 @@ def test_a_salt_has_1_to_1024_characters(salt: object) -> None:
     with pytest.raises(DialectError, match="cache_salt"):
         _fields(cache_salt=salt).salt()
     assert _fields(cache_salt="s" * 1024).salt() == "s" * 1024
+
+
+class Pairs(list[tuple[str, object]]):
+    """An object whose keys may repeat."""
+
+
+_STRINGS = st.lists(
+    st.sampled_from(['"', ":", "\\", " ", "\n", "a", '":', '\\":', '": ', "é"]), max_size=6
+).map("".join)
+
+
+@given(
+    st.recursive(
+        _STRINGS | st.none() | st.integers(0, 9),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.lists(st.tuples(_STRINGS, inner), max_size=4).map(Pairs)
+        ),
+        max_leaves=12,
+    ),
+    st.sampled_from(["", " ", "\n\t"]),
+    st.booleans(),
+)
+def test_repeated_keys_are_found_whatever_strings_hold(
+    value: object, space: str, ascii_only: bool
+) -> None:
+    body = "{" + space + '"v"' + space + ":" + _dumped(value, space, ascii_only) + "}"
+    if _repeats(value):
+        with pytest.raises(MalformedBody, match="twice"):
+            decode(body.encode())
+    else:
+        assert decode(body.encode()) == json.loads(body)
+
+
+def _repeats(value: object) -> bool:
+    if isinstance(value, Pairs):
+        keys = [key for key, _ in value]
+        return len(set(keys)) < len(keys) or any(_repeats(inner) for _, inner in value)
+    return isinstance(value, list) and any(map(_repeats, value))
+
+
+def _dumped(value: object, space: str, ascii_only: bool) -> str:
+    if isinstance(value, Pairs):
+        members = (
+            json.dumps(key, ensure_ascii=ascii_only)
+            + space
+            + ":"
+            + space
+            + _dumped(inner, space, ascii_only)
+            for key, inner in value
+        )
+        return "{" + ("," + space).join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_dumped(inner, space, ascii_only) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=ascii_only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from math import inf
 from typing import Final
 
 from headstart.planner.gaps import BINS, EDGES, Class, bin_of
@@ -13,10 +14,10 @@ MOST_EPISODES: Final = 16_384
 class Episode:
     """Of one prefix. ``number`` is the bin of age up to which it was counted at risk."""
 
-    __slots__ = ("lineage", "number", "open", "start")
+    __slots__ = ("kind", "number", "open", "start")
 
     def __init__(self, kind: Class, start: float) -> None:
-        self.lineage = kind.lineage
+        self.kind = kind
         self.start = start
         self.number = 0
         self.open = True
@@ -31,6 +32,8 @@ class Episodes:
         self._held: OrderedDict[bytes, Episode] = OrderedDict()
         self._queues: tuple[deque[tuple[bytes, Episode]], ...] = tuple(deque() for _ in range(BINS))
         self._queued = 0
+        self._due = -inf
+        """No bin is outgrown before that."""
 
     def __len__(self) -> int:
         return len(self._held)
@@ -42,10 +45,14 @@ class Episodes:
         """A prefix is used; an episode of it that was under way has ended with that."""
         self.use(prefix, now)
         episode = self._held[prefix] = Episode(kind, now)
-        for above in episode.lineage:
-            above.entered(0)
-        self._queues[0].append((prefix, episode))
+        kind.entered(0)
+        queue = self._queues[0]
+        while queue and not queue[0][1].open:
+            queue.popleft()
+            self._queued -= 1
+        queue.append((prefix, episode))
         self._queued += 1
+        self._due = min(self._due, now + EDGES[1] - 0.01)
         if len(self._held) > self._limit:
             self._held.popitem(last=False)[1].open = False
         if self._queued > 2 * self._limit:
@@ -59,15 +66,17 @@ class Episodes:
         episode.open = False
         gap = max(0.0, now - episode.start)
         last = min(bin_of(gap), BINS - 1)
-        for kind in episode.lineage:
-            for number in range(episode.number, last):
-                kind.passed(number)
-                kind.entered(number + 1)
-            kind.used(last)
+        kind = episode.kind
+        for number in range(episode.number, last):
+            kind.passed(number)
+            kind.entered(number + 1)
+        kind.used(last)
         return gap
 
     def advance(self, now: float) -> None:
         """Time goes on: whoever grew out of a bin was at risk in it to its end."""
+        if now < self._due:
+            return
         for number, queue in enumerate(self._queues):
             edge = now - EDGES[number + 1]
             while queue and (not queue[0][1].open or queue[0][1].start <= edge):
@@ -75,12 +84,20 @@ class Episodes:
                 self._queued -= 1
                 if episode.open:
                     self._outgrown(prefix, episode, number)
+        # A little early: sums of large times and small ones are rounded.
+        self._due = min(
+            (
+                queue[0][1].start + EDGES[n + 1] - 0.01
+                for n, queue in enumerate(self._queues)
+                if queue
+            ),
+            default=inf,
+        )
 
     def _outgrown(self, prefix: bytes, episode: Episode, number: int) -> None:
-        for kind in episode.lineage:
-            kind.passed(number)
-            if number + 1 < BINS:
-                kind.entered(number + 1)
+        episode.kind.passed(number)
+        if number + 1 < BINS:
+            episode.kind.entered(number + 1)
         episode.number = number + 1
         if number + 1 < BINS:
             self._queues[number + 1].append((prefix, episode))

@@ -40,43 +40,69 @@ def bin_of(age: float) -> int:
 
 
 class Class:
-    """Counts of one class: uses, and episodes that were at risk, by bin of age."""
+    """Counts of one class: uses, and episodes that were at risk, by bin of age. What happens
+    to it happens to all above it."""
 
-    __slots__ = ("_parent", "_risk", "_used", "_weight", "lineage")
+    __slots__ = ("_above", "_changes", "_hazards", "_read", "_risk", "_used", "_weight")
 
     def __init__(self, parent: Class | None) -> None:
-        self._parent = parent
         self._used = [0.0] * BINS
         self._risk = [0.0] * BINS
         self._weight = PRIOR_WEIGHT if parent is None else PARENT_WEIGHT
-        self.lineage: tuple[Class, ...] = (self, *(parent.lineage if parent else ()))
-        """This class and all above it."""
+        self._above: tuple[Class, ...] = (*(parent._above if parent else ()), self)
+        """From the root down to this one."""
+        self._changes: list[int] = parent._changes if parent else [0] * (BINS + 1)
+        """When each bin last changed in any class of the tree, then the number of changes."""
+        self._hazards = [0.0] * BINS
+        self._read = -1
+        """The number of changes when these were worked out."""
 
     def entered(self, number: int) -> None:
         """An episode is at risk in this bin from now on. It counts by half until it is known
         how that ends: wide bins would seem safe, or deadly, to those who wait for the end."""
-        self._risk[number] += 0.5
+        for kind in self._above:
+            kind._risk[number] += 0.5
+        self._changed(number)
 
     def used(self, number: int) -> None:
         """An episode ended with a use in this bin."""
-        self._used[number] += 1
+        for kind in self._above:
+            kind._used[number] += 1
         self.passed(number)
 
     def passed(self, number: int) -> None:
         """An episode was at risk in this bin to its end."""
-        self._risk[number] += 0.5
-        if self._risk[number] > KEPT:
-            self._used = [count / 2 for count in self._used]
-            self._risk = [count / 2 for count in self._risk]
+        for kind in self._above:
+            risk = kind._risk
+            risk[number] += 0.5
+            if risk[number] > KEPT:
+                kind._used = [count / 2 for count in kind._used]
+                kind._risk = [count / 2 for count in risk]
+                for other in range(BINS):
+                    self._changed(other)
+        self._changed(number)
 
     def hazards(self) -> list[float]:
-        """The chance of a use in each bin, for an episode that reached it."""
-        above = _PRIOR if self._parent is None else self._parent.hazards()
-        weight = self._weight
-        return [
-            (used + weight * chance) / (risk + weight)
-            for used, risk, chance in zip(self._used, self._risk, above, strict=True)
-        ]
+        """The chance of a use in each bin, for an episode that reached it. Not to be changed."""
+        changes, read = self._changes, self._read
+        if changes[BINS] != read:
+            self._hazards = [
+                self._chance(number) if changes[number] > read else chance
+                for number, chance in enumerate(self._hazards)
+            ]
+            self._read = changes[BINS]
+        return self._hazards
+
+    def _chance(self, number: int) -> float:
+        chance = _PRIOR[number]
+        for kind in self._above:
+            weight = kind._weight
+            chance = (kind._used[number] + weight * chance) / (kind._risk[number] + weight)
+        return chance
+
+    def _changed(self, number: int) -> None:
+        changes = self._changes
+        changes[BINS] = changes[number] = changes[BINS] + 1
 
 
 def within(hazards: list[float], age: float, seconds: float) -> float:
@@ -84,8 +110,12 @@ def within(hazards: list[float], age: float, seconds: float) -> float:
     alive, at, end = 1.0, max(age, 0.0), min(max(age, 0.0) + seconds, EDGES[-1])
     number = bin_of(at)
     while at < end and number < BINS:
-        upto = min(end, EDGES[number + 1])
-        alive *= (1 - hazards[number]) ** ((upto - at) / _WIDTHS[number])
+        upto = EDGES[number + 1]
+        if at == EDGES[number] and upto <= end:
+            alive *= 1 - hazards[number]
+        else:
+            upto = min(end, upto)
+            alive *= (1 - hazards[number]) ** ((upto - at) / _WIDTHS[number])
         at = upto
         number += 1
     return 1 - alive

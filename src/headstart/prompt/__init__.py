@@ -6,6 +6,7 @@ from headstart.prompt.chain import Chain, Mark, chained
 from headstart.prompt.conversation import Conversation, Statistics
 from headstart.prompt.cuts import CUT_BYTES, Cuts
 from headstart.prompt.diff import Side, Split, diverge
+from headstart.prompt.known import Known, Mine
 from headstart.prompt.layers import Tier, normalised
 from headstart.prompt.prompt import Controls, Kind, Prompt, Segment
 from headstart.prompt.volatile import Volatile, spans
@@ -20,7 +21,9 @@ __all__ = [
     "Cuts",
     "Difference",
     "Kind",
+    "Known",
     "Mark",
+    "Mine",
     "Prompt",
     "PromptBuilder",
     "Segment",

@@ -11,11 +11,14 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from headstart.prompt.canonical import canonical_json
+from headstart.prompt.contents import content_of, counted
 from headstart.prompt.cuts import CUT_BYTES, Cuts, Cutter, digest
+from headstart.prompt.known import Mine
 from headstart.prompt.parts import NO_PARTS, Parts, parts_of
 from headstart.prompt.prompt import Controls, Kind, Prompt, Segment
 
 SECTIONS = (Kind.TOOL, Kind.SYSTEM, Kind.MESSAGE)
+_RANKS = {kind: rank for rank, kind in enumerate(SECTIONS)}
 
 
 class Mark(NamedTuple):
@@ -122,6 +125,7 @@ def chained(
     settings: Mapping[str, Kind] | None = None,
     runs: Collection[str] = (),
     piece_bytes: int = 0,
+    known: Mine | None = None,
 ) -> Chain:
     """Hash and count a prompt.
 
@@ -131,45 +135,49 @@ def chained(
     which a run counts as one lookback position. ``model`` replaces the prompt's in the key.
     ``piece_bytes`` cuts segments further, every so many bytes of their canonical form; the
     places depend on what stands before them alone, so that two texts that differ late share
-    all earlier cuts. 0: ``Chain.pieces`` is None.
+    all earlier cuts. 0: ``Chain.pieces`` is None. ``known`` spares long segments that were met
+    before their counting and cutting, as long as ``count`` and all that is asked here stay the
+    same.
     """
-    name = model or prompt.model
-    folded = _folded(prompt.settings, settings or {})
+    name, settings, segments = model or prompt.model, settings or {}, prompt.segments
+    kept = {k: v for k, v in prompt.settings.items() if _section(k, settings)}
+    folded = _folded(kept, settings) if kept else _NOTHING_FOLDED
     key, plain = digest(b"", name.encode()), b""
     keys, plains = [], []
-    pieces = Cutter(piece_bytes) if piece_bytes else None
-    counts = [count(segment) for segment in prompt.segments]
-    contents = [_content(segment) for segment in prompt.segments]
+    pieces = Cutter(piece_bytes, known) if piece_bytes else None
+    contents = [content_of(segment) for segment in segments]
+    counts = [counted(s, c, count, known) for s, c in zip(segments, contents, strict=True)]
     section = -1
-    for segment, content, tokens in zip(prompt.segments, contents, counts, strict=True):
-        while section < SECTIONS.index(segment.kind):
+    for segment, content, tokens in zip(segments, contents, counts, strict=True):
+        while section < _RANKS[segment.kind]:
             section += 1
             key = digest(key, folded[SECTIONS[section]])
             plain = digest(plain, SECTIONS[section].encode())
         before = key
-        key, plain = digest(key, content), digest(plain, content)
+        key, plain = digest(key, content.key), digest(plain, content.key)
         keys.append(key)
         plains.append(plain)
         if pieces is not None:
             pieces.cut(before, content, key, tokens)
-    kinds = [segment.kind for segment in prompt.segments]
+    kinds = [segment.kind for segment in segments]
     tools = kinds.count(Kind.TOOL)
     system = tools + kinds.count(Kind.SYSTEM)
+    shown = [content.key for content in contents[: system + 1]]
     return Chain(
         name,
         tuple(keys),
         tuple(plains),
         tuple(accumulate(counts)),
-        _positions(prompt.segments, runs),
+        _positions(segments, runs),
         tools,
         system,
-        tuple(Mark(i, s.ttl) for i, s in enumerate(prompt.segments) if s.ttl is not None),
-        tuple(i for i, segment in enumerate(prompt.segments) if segment.boundary),
-        {k: v for k, v in prompt.settings.items() if _section(k, settings or {})},
+        tuple([Mark(i, s.ttl) for i, s in enumerate(segments) if s.ttl is not None]),
+        tuple([i for i, segment in enumerate(segments) if segment.boundary]),
+        kept,
         prompt.controls,
-        _outputs(prompt.segments),
+        _outputs(segments),
         pieces.cuts() if pieces is not None else None,
-        parts_of(contents[:tools], contents[tools:system], b"".join(contents[system : system + 1])),
+        parts_of(shown[:tools], shown[tools:system], b"".join(shown[system:])),
     )
 
 
@@ -180,12 +188,6 @@ def _outputs(segments: tuple[Segment, ...]) -> tuple[tuple[int, int], ...]:
             first = runs.pop()[0] if runs and runs[-1][1] == i - 1 else i
             runs.append((first, i))
     return tuple(runs)
-
-
-def _content(segment: Segment) -> bytes:
-    """Role and content: the same text from another speaker is another prompt."""
-    content = segment.canonical or canonical_json(segment.content).encode("utf-8", "surrogatepass")
-    return segment.role.encode() + b"\x00" + content
 
 
 def _section(name: str, settings: Mapping[str, Kind]) -> Kind | None:
@@ -205,6 +207,9 @@ def _folded(given: Mapping[str, str], settings: Mapping[str, Kind]) -> dict[Kind
         ).encode("utf-8", "surrogatepass")
         for kind in SECTIONS
     }
+
+
+_NOTHING_FOLDED = _folded({}, {})
 
 
 def _positions(segments: tuple[Segment, ...], runs: Collection[str]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
-from headstart.prompt import Chain, Prompt
+from headstart.prompt import Chain, Mine, Prompt
 from headstart.usage import MissReason, Usage
 
 
@@ -80,8 +80,9 @@ class Emulator(ABC):
     """One account's cache at one provider. Not safe across threads."""
 
     @abstractmethod
-    def chain(self, prompt: Prompt) -> Chain:
-        """Hash and count a prompt under these rules; pure, and safe on any thread."""
+    def chain(self, prompt: Prompt, known: Mine | None = None) -> Chain:
+        """Hash and count a prompt under these rules; pure, and safe on any thread. ``known``
+        is what was found of earlier prompts at this emulator, and learns from this one."""
 
     @abstractmethod
     def peek(self, prompt: Prompt | Chain, now: float, *, scope: str = "") -> Lookup:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from headstart.prompt import Chain, Prompt, Segment, chained
+from headstart.prompt import Chain, Mine, Prompt, Segment, chained
 from headstart.providers.contract import Emulator, Lookup, Pricer, Ticket
 from headstart.providers.granular_flight import InFlight
 from headstart.providers.granular_reasons import explain
@@ -71,10 +71,12 @@ class Flow(Emulator):
         self._serial = 0
         self._open()
 
-    def chain(self, prompt: Prompt) -> Chain:
+    def chain(self, prompt: Prompt, known: Mine | None = None) -> Chain:
         low, high = _PIECE_TOKENS
         piece = _BYTES_PER_TOKEN * min(high, max(low, self.rules.granularity // 4))
-        return chained(prompt, self._count, settings=self.rules.settings, piece_bytes=piece)
+        return chained(
+            prompt, self._count, settings=self.rules.settings, piece_bytes=piece, known=known
+        )
 
     def peek(self, prompt: Prompt | Chain, now: float, *, scope: str = "") -> Lookup:
         return self._look(self._chained(prompt), scope, max(now, self._now))[1]

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from headstart.prompt import Chain, Prompt
+from headstart.prompt import Chain, Mine, Prompt
 from headstart.providers.contract import Emulator, Lookup, Ticket
 from headstart.usage import MissReason, Usage
 
@@ -21,8 +21,8 @@ class Unmarked(Emulator):
         self.marked = marked
         self.unmarked = unmarked
 
-    def chain(self, prompt: Prompt) -> Chain:
-        return self._of(prompt).chain(prompt)
+    def chain(self, prompt: Prompt, known: Mine | None = None) -> Chain:
+        return self._of(prompt).chain(prompt, known)
 
     def peek(self, prompt: Prompt | Chain, now: float, *, scope: str = "") -> Lookup:
         return self._of(prompt).peek(prompt, now, scope=scope)
