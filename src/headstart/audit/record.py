@@ -42,37 +42,37 @@ class Record:
     """
 
     place: Place
-    model: str
+    model: str = ""
     """As the log has it; "" where it does not say."""
-    provider: str | None
+    provider: str | None = None
     """Headstart's name of it (``anthropic``, ``openai``, ``bedrock`` ...)."""
-    time: float | None
+    time: float | None = None
     """When the request was sent, Unix seconds; of logs with their own zero, seconds from it."""
-    id: str | None
+    id: str | None = None
     """The provider's or the log's id of the request; a second record of one id is a duplicate."""
-    conversation: str | None
+    conversation: str | None = None
     """Session, trace or thread id, if the log has one."""
-    kind: str
+    kind: str = ""
     """What sort of call the log says it is ("main", "subagent", "batch" ...); "" if it
     does not."""
-    dialect: str | None
+    dialect: str | None = None
     """Wire format of the request body, where there is one; names of ``dialects.Hosted``."""
-    prompt: Prompt | None
-    blocks: Blocks | None
+    prompt: Prompt | None = None
+    blocks: Blocks | None = None
     """At most one of ``prompt`` and ``blocks``; neither in logs of usage alone."""
-    usage: Usage | None
+    usage: Usage | None = None
     """What the provider reported, in exclusive buckets."""
-    output: int | None
+    output: int | None = None
     """Output tokens, also where there is no usage."""
-    status: int | None
+    status: int | None = None
     """HTTP status; None is taken as success."""
-    stream: bool | None
-    ttft: float | None
-    latency: float | None
+    stream: bool | None = None
+    ttft: float | None = None
+    latency: float | None = None
     """Seconds."""
-    cost: float | None
+    cost: float | None = None
     """USD, where the log has one."""
-    confirmed: str | None
+    confirmed: str | None = None
     """The provider's own reason of a miss, by ``usage.MissReason`` value."""
 
 

@@ -68,9 +68,15 @@ def detect(body: bytes, model: str | None = None) -> Hosted:
     JSON object or has no prompt in it.
     """
     try:
-        data = decode(body)
+        return dialect_of(decode(body), model)
+    except Undetected:
+        raise
     except ValueError as error:
         raise Undetected(f"not a JSON object: {error}") from None
+
+
+def dialect_of(data: dict[str, Any], model: str | None = None) -> Hosted:
+    """The same of a body that is decoded."""
     if "contents" in data:
         return _DIALECTS["gemini"]
     if "messages" in data:

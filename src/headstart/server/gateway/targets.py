@@ -2,40 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from headstart.dialects import (
-    COMPATIBLE,
-    AnthropicHosted,
-    BedrockConverse,
-    BedrockInvoke,
-    Gemini,
-    Hosted,
-    OpenAIChat,
-    OpenAIResponses,
-)
-from headstart.dialects.hosted import Operation
+from headstart.dialects.paths import Spoken as Spoken
+from headstart.dialects.paths import spoken as spoken
 from headstart.server.upstreams import Speech, Upstream
-
-_ANTHROPIC, _GEMINI = AnthropicHosted(), Gemini()
-_CHAT, _RESPONSES = OpenAIChat(), OpenAIResponses()
-_CONVERSE, _INVOKE = BedrockConverse(), BedrockInvoke()
-
-
-class Spoken(NamedTuple):
-    """A path that generates or counts."""
-
-    speech: Speech
-    hosted: Hosted
-    operation: Operation = "generate"
-    stream: bool = False
-    """By its path, its response is a stream."""
-    model: str | None = None
-    """Where the path names it."""
 
 
 class Target(NamedTuple):
@@ -45,59 +18,6 @@ class Target(NamedTuple):
     upstream: Upstream
     path: str
     """As the client wrote it, still encoded."""
-
-
-_EXACT: Mapping[str, Spoken] = {
-    "/v1/messages": Spoken("anthropic", _ANTHROPIC),
-    "/v1/messages/count_tokens": Spoken("anthropic", _ANTHROPIC, "count"),
-    "/v1/chat/completions": Spoken("openai", _CHAT),
-    "/chat/completions": Spoken("openai", _CHAT),
-    "/v1/responses": Spoken("openai", _RESPONSES),
-    "/responses": Spoken("openai", _RESPONSES),
-    "/openai/v1/chat/completions": Spoken("azure", COMPATIBLE["azure"]),
-    "/openai/v1/responses": Spoken("azure", _RESPONSES),
-}
-_GOOGLE = r":(generateContent|streamGenerateContent|countTokens)"
-_PATTERNS = tuple(
-    (re.compile(pattern), speech, hosted)
-    for pattern, speech, hosted in (
-        (rf"/v1(?:beta|alpha)?/models/([^/:]+){_GOOGLE}", "gemini", _GEMINI),
-        (rf"/[^/]+/projects/.+/publishers/google/models/([^/:]+){_GOOGLE}", "vertex", _GEMINI),
-        (
-            r"(?:/v1[^/]*)?/projects/.+/publishers/anthropic/models/([^/:]+)"
-            r":(rawPredict|streamRawPredict)",
-            "vertex",
-            _ANTHROPIC,
-        ),
-        (r"/model/(.+)/(converse|converse-stream)", "bedrock", _CONVERSE),
-        (r"/model/(.+)/(invoke|invoke-with-response-stream)", "bedrock", _INVOKE),
-        (r"/openai/deployments/([^/]+)/(chat/completions)", "azure", COMPATIBLE["azure"]),
-    )
-)
-_STREAMS = frozenset(
-    {
-        "streamGenerateContent",
-        "streamRawPredict",
-        "converse-stream",
-        "invoke-with-response-stream",
-    }
-)
-
-
-def spoken(path: str, provider: str) -> Spoken | None:
-    """What a path is about; None for one that neither generates nor counts."""
-    found = _EXACT.get(path)
-    if found is not None:
-        same = COMPATIBLE.get(provider) if found.hosted is _CHAT else None
-        return found if same is None else found._replace(hosted=same)
-    for pattern, speech, hosted in _PATTERNS:
-        match = pattern.fullmatch(path)
-        if match is not None:
-            counts: Operation = "count" if match[2] == "countTokens" else "generate"
-            name = unquote(match[1])
-            # The patterns' speeches are of that type; a tuple in a list loses it.
-            return Spoken(speech, hosted, counts, match[2] in _STREAMS, name)  # type: ignore[arg-type]
-    return None
 
 
 class Targets:

@@ -1,0 +1,43 @@
+"""Which kinds of log there are, and which of them a row belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from headstart.audit.importers.chat import Chat
+from headstart.audit.importers.contract import Importer
+from headstart.audit.importers.raw import Raw
+from headstart.audit.importers.sessions import AgentSessions
+from headstart.audit.importers.traces import Bailian, ClaudeCodeBlocks, Mooncake
+from headstart.audit.importers.values import Row
+
+_ORDER: Final[tuple[type[Importer], ...]] = (
+    ClaudeCodeBlocks,
+    Bailian,
+    Mooncake,
+    AgentSessions,
+    Chat,
+    Raw,
+)
+"""The most particular first."""
+KINDS: Final[Mapping[str, type[Importer]]] = MappingProxyType({kind.name: kind for kind in _ORDER})
+
+
+class UnknownFormat(ValueError):
+    """No importer has that name."""
+
+
+def kind_named(name: str) -> type[Importer]:
+    """UnknownFormat, with the names that there are."""
+    try:
+        return KINDS[name]
+    except KeyError:
+        known = ", ".join(sorted(KINDS))
+        raise UnknownFormat(f"unknown format {name!r} (known: {known})") from None
+
+
+def kind_of(row: Row) -> type[Importer] | None:
+    """None for a row of no known kind."""
+    return next((kind for kind in _ORDER if kind.takes(row)), None)

@@ -1,0 +1,18 @@
+"""How far two sequences are equal from their start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def common(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """Leading items that are equal; by comparing slices, which costs far less than items."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
