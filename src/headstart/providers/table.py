@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import date
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from math import inf
 from typing import Any, Final, get_type_hints
 
@@ -77,6 +77,7 @@ def rules_for(provider: str, model: str, at: date) -> tuple[Rules, tuple[str, ..
     return row, (text,)
 
 
+@lru_cache(1024)
 def provider_of_model(model: str) -> str | None:
     """The provider whose rows name a model, its maker before those who resell it; None if
     none does."""
