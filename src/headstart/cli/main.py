@@ -13,6 +13,7 @@ from headstart.cli.demo import demo
 from headstart.cli.emulate import emulate
 from headstart.cli.explain import explain
 from headstart.cli.gateway import gateway
+from headstart.cli.lint import lint
 from headstart.cli.price import price
 from headstart.cli.report import report
 from headstart.cli.run import run
@@ -53,6 +54,7 @@ app.command()(run)
 app.add_typer(demo, name="demo")
 app.command()(emulate)
 app.command()(explain)
+app.command()(lint)
 app.command()(report)
 app.command()(simulate)
 app.command()(warm)

@@ -1,0 +1,268 @@
+"""What reaches a place in a program: the pieces that an expression's value consists of.
+
+Plain reading, no running: names defined in the same function, class or module, and calls of
+functions of the same file, one level deep.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Final
+
+from headstart.audit.lint.finding import Edit
+from headstart.audit.lint.python.calls import SORTABLE, spelled, taken, volatile_call
+from headstart.audit.lint.python.fixes import Source
+from headstart.audit.lint.python.flow_calls import Calls
+from headstart.audit.lint.python.names import Function, Names, Scope, parameters, target_name
+from headstart.audit.lint.python.order import LISTING, Known, Order, Unordered, definitions
+from headstart.audit.lint.python.pieces import Fixed, Hole, Piece, Varying, recoded, varying
+
+_MOST_DEPTH: Final = 14
+_MOST_STEPS: Final = 4000
+"""Expressions looked at for one place: what is written to blow this up is given up on."""
+_MOST_SHOWN: Final = 60
+
+
+class Flow:
+    """Answers for one module."""
+
+    def __init__(self, names: Names, source: Source) -> None:
+        self.names = names
+        self.order = Order(names)
+        self.source = source
+        self._calls = Calls(self)
+        self._steps = 0
+        self._active: set[int] = set()
+        self._inlined = 0
+
+    def of(self, node: ast.expr, scope: Scope) -> list[Piece]:
+        """The pieces of an expression's value as text, in order."""
+        self._steps = 0
+        return self.pieces(node, scope, 0)
+
+    def pieces(self, node: ast.expr, scope: Scope, depth: int) -> list[Piece]:
+        """The same, on the way."""
+        self._steps += 1
+        if depth > _MOST_DEPTH or self._steps > _MOST_STEPS or id(node) in self._active:
+            return [Hole(None, node)]
+        self._active.add(id(node))
+        try:
+            return self._pieces(node, scope, depth + 1)
+        finally:
+            self._active.discard(id(node))
+
+    def all(self, nodes: Sequence[ast.expr], scope: Scope, depth: int) -> list[Piece]:
+        """Of several expressions, one behind the other."""
+        return [piece for node in nodes for piece in self.pieces(node, scope, depth)]
+
+    def shuffled(self, found: Unordered, around: ast.expr | None = None) -> Varying:
+        """An order of chance; ``around`` is what may be sorted without changing more."""
+        what = (
+            "the order of a set" if found.code != LISTING else f"the order of {shown(found.node)}"
+        )
+        edits: tuple[Edit, ...] = ()
+        if "sorted" not in self.names.imports and "sorted" not in self.names.module.functions:
+            if around is not None:
+                edits = self.source.sorted_around(around)
+            elif isinstance(found.node, ast.Call) and (
+                self.names.dotted(found.node.func) in SORTABLE
+            ):
+                edits = self.source.sorted_around(found.node)
+        return Varying(found.code, around or found.node, what, edits)
+
+    def inlined(
+        self, function: Function, call: ast.Call, scope: Scope, holder: Scope, depth: int
+    ) -> list[Piece]:
+        """What a function of this file returns, its parameters being the call's arguments."""
+        if self._inlined >= 2:
+            return [Hole(function.name, call)]
+        own = next((s for s in self.names.scopes if s.node is function), None)
+        if own is None:
+            return [Hole(function.name, call)]
+        inside = Scope(function, own.parent, own.names, own.functions, own.classes, own.called)
+        inside.bound = _bound(function, call, scope)
+        self._inlined += 1
+        try:
+            found: list[Piece] = []
+            for value in returned(function):
+                found += self.pieces(value, inside, depth)
+            return found
+        finally:
+            self._inlined -= 1
+
+    def _pieces(self, node: ast.expr, scope: Scope, depth: int) -> list[Piece]:
+        match node:
+            case ast.Constant(value=value):
+                return [] if value is None else [Fixed(str(value))]
+            case ast.JoinedStr():
+                return self._formatted(node, scope, depth)
+            case ast.BinOp():
+                return self._operation(node, scope, depth)
+            case ast.BoolOp():
+                return self.all(node.values, scope, depth)
+            case ast.IfExp():
+                return self.all([node.body, node.orelse], scope, depth)
+            case ast.NamedExpr() | ast.Await() | ast.Starred():
+                return self.pieces(node.value, scope, depth)
+            case ast.Subscript():
+                found = varying(self.pieces(node.value, scope, depth))
+                return [*found] or [Hole(None, node)]
+            case ast.Call():
+                return self._call(node, scope, depth)
+            case ast.Name() | ast.Attribute():
+                return self._named(node, scope, depth)
+            case ast.List() | ast.Tuple():
+                return self.all(node.elts, scope, depth)
+            case ast.Dict():
+                return self._dict(node, scope, depth)
+            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
+                return [*self._order(node, scope), *self.pieces(node.elt, scope, depth)]
+            case ast.DictComp():
+                return [*self._order(node, scope), *self.pieces(node.value, scope, depth)]
+            case ast.Set():
+                return self._order(node, scope)
+        return []
+
+    def _order(self, node: ast.expr, scope: Scope) -> list[Piece]:
+        found = self.order.of(node, scope)
+        return [] if found is None else [self.shuffled(found)]
+
+    def _formatted(self, node: ast.JoinedStr, scope: Scope, depth: int) -> list[Piece]:
+        found: list[Piece] = []
+        for value in node.values:
+            if not isinstance(value, ast.FormattedValue):
+                found += self.pieces(value, scope, depth)
+                continue
+            inner = self.pieces(value.value, scope, depth)
+            spec = value.format_spec
+            if isinstance(spec, ast.JoinedStr):
+                text = "".join(
+                    str(part.value) for part in spec.values if isinstance(part, ast.Constant)
+                )
+                inner = [
+                    new
+                    for piece in inner
+                    for new in (
+                        recoded([piece], spelled(piece.code, text))
+                        if isinstance(piece, Varying)
+                        else [piece]
+                    )
+                ]
+            found += inner
+        return found
+
+    def _operation(self, node: ast.BinOp, scope: Scope, depth: int) -> list[Piece]:
+        order = self._order(node, scope)
+        if order:
+            return order
+        if isinstance(node.op, ast.Add | ast.BitOr):
+            return self.all([node.left, node.right], scope, depth)
+        if isinstance(node.op, ast.Mod):
+            filled = self._calls.percent(node, scope, depth)
+            if filled is not None:
+                return filled
+        if isinstance(node.op, ast.Mult):
+            return [p for p in self.pieces(node.left, scope, depth) if not isinstance(p, Hole)]
+        return [*varying(self.all([node.left, node.right], scope, depth))]
+
+    def _call(self, node: ast.Call, scope: Scope, depth: int) -> list[Piece]:
+        dotted = self.names.dotted(node.func)
+        shadowed = isinstance(node.func, ast.Name) and node.func.id in scope.module.functions
+        code = volatile_call(dotted, node, shadowed)
+        if code is not None and not (code == "HS017" and self.names.seeded):
+            return [Varying(code, node, f"{shown(node.func)}()")]
+        return self._calls.of(node, dotted, scope, depth)
+
+    def _named(self, node: ast.Name | ast.Attribute, scope: Scope, depth: int) -> list[Piece]:
+        name = target_name(node)
+        found = definitions(name, node.lineno, scope) if name else None
+        if name and found:
+            return self._defined(name, node, found, scope, depth)
+        if isinstance(node, ast.Name):
+            value = _argument(node.id, scope)
+            order = self._order(node, scope)
+            return order or (
+                self.pieces(value[0], value[1], depth) if value else [Hole(node.id, node)]
+            )
+        if name is None:
+            inner = varying(self.pieces(node.value, scope, depth))
+            if inner:
+                return [p for one in inner for p in recoded([one], taken(one.code, node.attr))]
+        return [Hole(_dotted(node), node)]
+
+    def _defined(
+        self, name: str, node: ast.expr, known: Known, scope: Scope, depth: int
+    ) -> list[Piece]:
+        holder, several = known
+        found: list[Piece] = []
+        if name in holder.called.get("shuffle", ()) and not self.names.seeded:
+            found.append(Varying("HS017", node, f"random.shuffle({name})"))
+        order = self.order.of(node, scope)
+        if order is not None:
+            found.append(self.shuffled(order))
+        for one in several:
+            inner = self.pieces(one.value, holder, depth)
+            if order is not None:  # told once
+                inner = [p for p in inner if not (isinstance(p, Varying) and p.code == order.code)]
+            found += inner
+        return found or [Hole(name, node)]
+
+    def _dict(self, node: ast.Dict, scope: Scope, depth: int) -> list[Piece]:
+        keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+        if "role" in keys and "content" in keys:
+            return []  # a message: looked at on its own
+        return self.all(node.values, scope, depth)
+
+
+def shown(node: ast.AST) -> str:
+    """An expression on one short line."""
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
+def returned(function: Function) -> list[ast.expr]:
+    """What a function returns, but not those within it."""
+    found: list[ast.expr] = []
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Return) and node.value is not None:
+            found.append(node.value)
+        waiting += list(ast.iter_child_nodes(node))
+    return found
+
+
+def _bound(function: Function, call: ast.Call, scope: Scope) -> dict[str, tuple[ast.expr, Scope]]:
+    a = function.args
+    names = [one.arg for one in (*a.posonlyargs, *a.args)]
+    if names[:1] in (["self"], ["cls"]) and isinstance(call.func, ast.Attribute):
+        names = names[1:]
+    found = {
+        name: (value, scope)
+        for name, value in zip(names, call.args, strict=False)
+        if not isinstance(value, ast.Starred)
+    }
+    found |= {one.arg: (one.value, scope) for one in call.keywords if one.arg}
+    return found
+
+
+def _argument(name: str, scope: Scope) -> tuple[ast.expr, Scope] | None:
+    at: Scope | None = scope
+    while at is not None:
+        if name in at.bound:
+            return at.bound[name]
+        if name in parameters(at.node):
+            return None
+        at = at.parent
+    return None
+
+
+def _dotted(node: ast.expr) -> str | None:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join((node.id, *reversed(parts))) if isinstance(node, ast.Name) else parts[0]

@@ -1,0 +1,5 @@
+"""``headstart lint``."""
+
+from headstart.cli.lint.command import lint
+
+__all__ = ["lint"]
