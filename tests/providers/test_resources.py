@@ -265,6 +265,52 @@ def test_less_than_the_object_is_a_miss() -> None:
     assert flow.reconcile(ticket, Usage(fresh=5001)) is MissReason.EVICTED
 
 
+def test_an_object_that_is_read_whole_is_no_miss() -> None:
+    flow, made = engine()
+    assert flow.peek(ask(made.name), 1001.0).reason is None
+    small = resources("gemini", "gemini-3.5-flash-lite")
+    held = small.create(content(1100, "gemini-3.5-flash-lite"), 0.0)
+    lite = GranularEmulator(
+        rules_of("gemini", "gemini-3.5-flash-lite"), "gemini-3.5-flash-lite", count=words,
+        resources=small,
+    )  # fmt: skip
+    lookup = lite.peek(ask(held.name, model="gemini-3.5-flash-lite"), 1.0)
+    assert lookup.usage == Usage(fresh=1, read=1100)
+    assert lookup.reason is None, "and less than what is cached unasked"
+    assert lite.peek(ask(None, model="gemini-3.5-flash-lite"), 1.0).reason is not None
+
+
+def test_an_object_that_a_provider_made() -> None:
+    found = resources("gemini", MODEL, limit=2)
+    flow = GranularEmulator(rules_of("gemini", MODEL), MODEL, count=words, resources=found)
+    found.adopt("cachedContents/theirs", MODEL, 7021, 0.0, 300.0, scope="a")
+    lookup = flow.peek(ask("cachedContents/theirs", "Why is it so?"), 1.0, scope="a")
+    assert lookup.usage == Usage(fresh=4, read=7021)
+    with refused(403):
+        flow.peek(ask("cachedContents/theirs"), 1.0, scope="b")
+    found.patch("cachedContents/theirs", 200.0, scope="a", expires=500.0)
+    assert flow.peek(ask("cachedContents/theirs"), 400.0, scope="a").usage.read == 7021
+    with refused(403):
+        flow.peek(ask("cachedContents/theirs"), 500.0, scope="a")
+    for name in "bcd":
+        found.adopt(f"cachedContents/{name}", MODEL, 5000, 0.0, 9000.0)
+    assert len(found) == 2
+
+
+def test_objects_of_others_are_as_large_as_was_last_read_of_them() -> None:
+    found = resources("gemini", MODEL)
+    found.foreign = True
+    flow = GranularEmulator(rules_of("gemini", MODEL), MODEL, count=words, resources=found)
+    asked = ask("cachedContents/unknown", "Why is it so?")
+    ticket = flow.begin(asked, 0.0)
+    assert ticket.lookup.usage == Usage(fresh=4)
+    ticket.first_byte(0.0)
+    assert flow.reconcile(ticket, Usage(fresh=4, read=7021)) is None
+    assert flow.peek(asked, 1.0).usage == Usage(fresh=4, read=7021)
+    with refused(400):
+        flow.peek(ask("cachedContents/unknown", ("system", "Be kind."), "Why?"), 1.0)
+
+
 OPS = st.tuples(
     st.sampled_from(["create", "patch", "delete", "look"]),
     st.integers(0, 5),

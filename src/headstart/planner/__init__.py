@@ -1,5 +1,6 @@
 """What to ask of a provider's cache, decided from traffic and prices. No I/O, no clock."""
 
+from headstart.planner.allowance import Allowance, Grant
 from headstart.planner.budget import CREDIT, SHARE, Budget
 from headstart.planner.contract import (
     Features,
@@ -13,6 +14,8 @@ from headstart.planner.contract import (
     Reason,
     Wake,
 )
+from headstart.planner.demand import Demand, Terms
+from headstart.planner.explicit import ExplicitPlanner, Lease, Making, Prefix
 from headstart.planner.followers import Followers, Seat
 from headstart.planner.planner import TrafficPlanner
 from headstart.planner.shares import Runner, runner_of
@@ -21,19 +24,27 @@ from headstart.planner.storage import hold, least_reads, worth_creating
 __all__ = [
     "CREDIT",
     "SHARE",
+    "Allowance",
     "Budget",
+    "Demand",
+    "ExplicitPlanner",
     "Features",
     "Followers",
+    "Grant",
     "Key",
+    "Lease",
+    "Making",
     "Mode",
     "Outcome",
     "Plan",
     "PlannedRequest",
     "Planner",
+    "Prefix",
     "Rates",
     "Reason",
     "Runner",
     "Seat",
+    "Terms",
     "TrafficPlanner",
     "Wake",
     "hold",

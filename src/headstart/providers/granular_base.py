@@ -115,6 +115,9 @@ class Flow(Emulator):
             raise ValueError("a ticket of another emulator")
         predicted = ticket.lookup.usage
         read = actual.read
+        name = ticket.chain.controls.resource
+        if name is not None and self.resources is not None:
+            self.resources.reported(name, read)
         if actual.input and actual.input != predicted.input:
             read = read * predicted.input // actual.input
             if read + self._steps.slack >= predicted.read:

@@ -33,6 +33,8 @@ def explain(steps: Steps, chain: Chain, place: Place, found: Found, recall: Reca
     if not steps.supported:
         return Why(MissReason.UNSUPPORTED, shared, divergence)
     if not steps.cacheable(total):
+        if place.before and not shared:
+            return Why(None, 0, None)
         return Why(MissReason.BELOW_MINIMUM, shared, divergence)
     lost, reason = max(found.missed, key=lambda miss: miss[0], default=(0, None))
     if near is not None:
@@ -45,7 +47,7 @@ def explain(steps: Steps, chain: Chain, place: Place, found: Found, recall: Reca
         return Why(reason, lost - found.read, divergence)
     if divergence is not None:
         return Why(near.reason if near is not None else MissReason.DIVERGED, 0, divergence)
-    if near is None and not found.seen:
+    if near is None and not found.seen and not place.before:
         return Why(MissReason.FIRST_SIGHT, 0, None)
     return Why(None, 0, None)
 

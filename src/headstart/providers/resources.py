@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -55,6 +56,10 @@ class CacheResources:
         self._live: dict[str, CachedContent] = {}
         self._ends: list[tuple[float, str]] = []
         self._spent: dict[str, float] = {}
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+        self.foreign = False
+        """Others make objects too: a name that is not known is taken to be one, of as many
+        tokens as the provider last said were read of it."""
         self._serial = 0
         self._now = float("-inf")
 
@@ -107,6 +112,17 @@ class CacheResources:
         self._put(made)
         return made
 
+    def adopt(
+        self, name: str, model: str, tokens: int, now: float, expires: float, *, scope: str = ""
+    ) -> None:
+        """Hold an object that a provider made, by the name and the count that it gave: for
+        those who predict what reading it will give. Beyond the limit nothing is held."""
+        now = self._advance(now)
+        if name in self._live or len(self._live) >= self._limit:
+            return
+        self._serial += 1
+        self._put(CachedContent(name, self._serial, model, tokens, now, now, expires, "", scope))
+
     def get(self, name: str, now: float, *, scope: str = "") -> CachedContent:
         """ResourceError 403, never 404, if there is none, it has expired, or it is another
         scope's. Changes nothing."""
@@ -120,12 +136,20 @@ class CacheResources:
         """The object that a request continues; ResourceError 403 as ``get``, 400 if the
         request is for another model or brings a system instruction, tools or a tool
         configuration. Changes nothing: reads do not extend a life."""
-        found = self.get(name, now, scope=scope)
+        found = self._used(name, chain, now, scope)
         if bare(found.model) != bare(chain.model):
             raise invalid(f"CachedContent is bound to {found.model}, not to {chain.model}")
         if chain.system or _TOOL_SETTINGS & chain.settings.keys():
             raise invalid(_CONFLICT)
         return found
+
+    def reported(self, name: str, read: int) -> None:
+        """So many tokens were read from it, as the provider says."""
+        if self.foreign and name not in self._live:
+            self._sizes[name] = read
+            self._sizes.move_to_end(name)
+            if len(self._sizes) > self._limit:
+                self._sizes.popitem(last=False)
 
     def page(
         self, now: float, *, scope: str = "", parent: str = "", size: int = 0, token: str = ""
@@ -196,6 +220,15 @@ class CacheResources:
         self._live, self._ends = {}, []
         for found in live:
             self._put(found)
+
+    def _used(self, name: str, chain: Chain, now: float, scope: str) -> CachedContent:
+        try:
+            return self.get(name, now, scope=scope)
+        except ResourceError:
+            if not self.foreign:
+                raise
+        tokens = self._sizes.get(name, 0)
+        return CachedContent(name, 0, chain.model, tokens, now, now, now, "", scope)
 
     def _advance(self, now: float) -> float:
         """Move the clock on, and take away what has expired by then."""
