@@ -27,6 +27,10 @@ class Importer(ABC):
     """Each row can be read without the others: files may be read in parts, and rows of other
     such kinds may stand between."""
 
+    many: ClassVar[bool] = False
+    """A row may have many records. Where it is a whole file, its ``Place`` says line 0, and
+    that of a record its number."""
+
     @classmethod
     @abstractmethod
     def takes(cls, row: Row) -> bool:

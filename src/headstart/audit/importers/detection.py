@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain, islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -35,20 +35,25 @@ def kind_among(lines: Iterable[Line]) -> type[Importer] | None:
     return next((kind for kind in found if kind is not None), None)
 
 
-def divisible(work: Work) -> bool:
-    """Whether a file can be read in parts of some lines each; OSError."""
+class Look(NamedTuple):
+    """What a file shows at first sight."""
+
+    kind: type[Importer] | None
+    divisible: bool
+    """It can be read in parts of some lines each."""
+
+
+def look(work: Work) -> Look:
+    """OSError."""
     with opened(work.path) as file:
-        if compression_of(file.read(_MAGIC)) is not None:
-            return False
+        compressed = compression_of(file.read(_MAGIC)) is not None
         file.seek(0)
         data = pieces(file, lambda _: None, lambda _: None)
         try:
             head = head_of(data)
+            lines = by_line(head)
+            first = list(islice(rows(chain([head], data)), LOOKED_AT))
         except Foreign:
-            return False
-        if not by_line(head):
-            return False
-        if work.format is not None:
-            return kind_named(work.format).alone
-        kind = kind_among(islice(rows(chain([head], data)), LOOKED_AT))
-    return kind is not None and kind.alone
+            return Look(None, False)
+    kind = kind_named(work.format) if work.format is not None else kind_among(first)
+    return Look(kind, lines and not compressed and kind is not None and kind.alone)

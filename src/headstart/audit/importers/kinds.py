@@ -6,8 +6,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from headstart.audit.importers.batches import BatchRequests, BatchResults, Stored
+from headstart.audit.importers.bedrock import BedrockLogs
 from headstart.audit.importers.chat import Chat
+from headstart.audit.importers.claude_code import ClaudeCode
+from headstart.audit.importers.codex import Codex
 from headstart.audit.importers.contract import Importer
+from headstart.audit.importers.ledger import Ledger
+from headstart.audit.importers.litellm import LiteLLM
+from headstart.audit.importers.otel import Otel
 from headstart.audit.importers.raw import Raw
 from headstart.audit.importers.sessions import AgentSessions
 from headstart.audit.importers.traces import Bailian, ClaudeCodeBlocks, Mooncake
@@ -17,12 +24,22 @@ _ORDER: Final[tuple[type[Importer], ...]] = (
     ClaudeCodeBlocks,
     Bailian,
     Mooncake,
+    ClaudeCode,
+    Codex,
+    BatchRequests,
+    BatchResults,
+    BedrockLogs,
+    LiteLLM,
+    Otel,
+    Stored,
     AgentSessions,
     Chat,
     Raw,
 )
 """The most particular first."""
-KINDS: Final[Mapping[str, type[Importer]]] = MappingProxyType({kind.name: kind for kind in _ORDER})
+_ALL: Final[tuple[type[Importer], ...]] = (*_ORDER, Ledger)
+KINDS: Final[Mapping[str, type[Importer]]] = MappingProxyType({kind.name: kind for kind in _ALL})
+"""By name."""
 
 
 class UnknownFormat(ValueError):

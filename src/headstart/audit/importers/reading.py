@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 
+from headstart.audit.importers.batches import BatchRequests
 from headstart.audit.importers.contract import Importer, Item, Unreadable
 from headstart.audit.importers.detection import LOOKED_AT, kind_among, row_of
 from headstart.audit.importers.kinds import kind_named, kind_of
+from headstart.audit.importers.ledger import Ledger, is_ledger, read_ledger
 from headstart.audit.importers.opening import Advance, opened, pieces
 from headstart.audit.importers.rows import Foreign, Line, rows
 from headstart.audit.importers.values import Row
@@ -38,26 +41,57 @@ class Reading:
         return (*self._notes, *found)
 
     def __iter__(self) -> Iterator[Item]:
-        try:
-            yield from self._items()
-        except OSError as error:
-            self._notes.append(error.strerror or type(error).__name__)
-        except Foreign as problem:
-            self._notes.append(str(problem))
-
-    def _items(self) -> Iterator[Item]:
-        work = self.work
-        with opened(work.path) as file:
-            data = pieces(file, self._advance, self._notes.append, work.start, work.end)
-            lines = rows(data, work.line, whole=work.start == 0)
-            first = list(islice(lines, LOOKED_AT))
-            if not first and not work.start:
-                self._notes.append("empty")
-            only = self._only(first)
-            for line in chain(first, lines):
-                yield from self._read(line, only)
+        if self.work.results:
+            joined = BatchRequests()
+            self._importers[joined.name] = joined
+            for path in self.work.results:
+                yield from self._guarded(path, self._results(path, joined))
+        for path in (self.work.path, *self.work.more):
+            yield from self._guarded(path, self._file(path))
         for importer in self._importers.values():
             yield from importer.finish()
+
+    def _guarded(self, path: str, items: Iterator[Item]) -> Iterator[Item]:
+        """What ends a file before its end becomes a note."""
+        try:
+            yield from items
+        except OSError as error:
+            self._note(path, error.strerror or type(error).__name__)
+        except Foreign as problem:
+            self._note(path, str(problem))
+
+    def _file(self, path: str) -> Iterator[Item]:
+        if path != "-" and is_ledger(path):
+            for item in read_ledger(path):
+                self._counts[Ledger.name] += 1
+                yield item
+            return
+        lines = self._lines(path)
+        first = list(islice(lines, LOOKED_AT))
+        if not first and not self.work.start:
+            self._note(path, "empty")
+        only = self._only(first)
+        for line in chain(first, lines):
+            yield from self._read(path, line, only)
+
+    def _results(self, path: str, joined: BatchRequests) -> Iterator[Item]:
+        for line in self._lines(path):
+            place = Place(path, line.number)
+            try:
+                joined.answered(row_of(line) or {}, place)
+            except Unreadable as problem:
+                yield Broken(place, str(problem))
+
+    def _lines(self, path: str) -> Iterator[Line]:
+        work = self.work
+        with opened(path) as file:
+            tell = partial(self._note, path)
+            data = pieces(file, self._advance, tell, work.start, work.end)
+            yield from rows(data, work.line, whole=work.start == 0)
+
+    def _note(self, path: str, text: str) -> None:
+        several = self.work.results or self.work.more
+        self._notes.append(f"{path}: {text}" if several else text)
 
     def _only(self, first: list[Line]) -> Importer | None:
         """The one importer of the whole file: the one asked for, or one whose rows do not
@@ -70,21 +104,23 @@ class Reading:
     def _importer(self, kind: type[Importer]) -> Importer:
         return self._importers.setdefault(kind.name, kind())
 
-    def _read(self, line: Line, only: Importer | None) -> Iterator[Item]:
-        place = Place(self.work.path, line.number)
+    def _read(self, path: str, line: Line, only: Importer | None) -> Iterator[Item]:
         row = row_of(line)
+        importer = only or (self._suited(row) if row is not None else None)
+        place = Place(path, max(line.number, 1))
         if row is None:
             yield Broken(place, "too long" if line.data is None else "not a JSON object")
-            return
-        importer = only or self._suited(row)
-        if importer is None:
+        elif importer is None:
             yield Broken(place, "of no known kind")
-            return
-        self._counts[importer.name] += 1
-        try:
-            yield from importer.read(row, place)
-        except Unreadable as problem:
-            yield Broken(place, str(problem))
+        else:
+            self._counts[importer.name] += 1
+            try:
+                many = importer.many and line.number == 0
+                yield from importer.read(row, Place(path, 0) if many else place)
+            except Unreadable as problem:
+                yield Broken(place, str(problem))
+            except Exception as error:  # no log is lost for a row that nobody foresaw
+                yield Broken(place, f"it could not be read ({type(error).__name__})")
 
     def _suited(self, row: Row) -> Importer | None:
         kind = kind_of(row)

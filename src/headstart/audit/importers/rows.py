@@ -29,6 +29,7 @@ class Line(NamedTuple):
     """One row's bytes. None for one that is too long."""
 
     number: int
+    """From 1; 0 where the row is the whole file."""
     data: bytes | None
 
 
@@ -100,10 +101,10 @@ def _document(pieces: Iterator[bytes]) -> Iterator[Line]:
     for piece in pieces:
         size += len(piece)
         if size > MOST_BYTES:
-            yield Line(1, None)
+            yield Line(0, None)
             return
         held.append(piece)
-    yield Line(1, b"".join(held))
+    yield Line(0, b"".join(held))
 
 
 def _items(pieces: Iterator[bytes]) -> Iterator[Line]:

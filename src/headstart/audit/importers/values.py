@@ -32,9 +32,14 @@ def decoded(raw: msgspec.Raw | bytes | None) -> Any:
         return None
 
 
-def begins(raw: msgspec.Raw, *starts: bytes) -> bool:
+def head_of(raw: msgspec.Raw, size: int = 256) -> bytes:
+    """The first bytes of the JSON, not yet decoded."""
+    return bytes(memoryview(raw)[:size])
+
+
+def begins(raw: msgspec.Raw, start: bytes) -> bool:
     """Whether the JSON, not yet decoded, begins so."""
-    return bytes(memoryview(raw)[: len(starts[0])]) in starts
+    return head_of(raw, len(start)) == start
 
 
 def first(row: Row, names: Iterable[str]) -> Any:

@@ -30,6 +30,10 @@ class Work(NamedTuple):
     """Number of the line at ``start``."""
     format: str | None = None
     """Name of an importer; None is for whichever suits."""
+    results: tuple[str, ...] = ()
+    """Files that have to be read before: results of the batches whose requests these are."""
+    more: tuple[str, ...] = ()
+    """Files that have to be read together with it, after it."""
 
 
 class NoLogs(ValueError):
