@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 import transformers
-import xxhash
 
 from headstart.engine.attention import NAME
 from headstart.engine.contract import EngineError
 from headstart.engine.model import CausalModel
 from headstart.kv.fingerprint import Fingerprint
-
-_WEIGHTS = ("*.safetensors", "*.bin")
-_BLOCK = 16 << 20
+from headstart.kv.identity import position_settings, weights_digest
 
 
 def fingerprint(model: CausalModel, folder: Path, exact_chunk: int) -> Fingerprint:
@@ -25,12 +21,6 @@ def fingerprint(model: CausalModel, folder: Path, exact_chunk: int) -> Fingerpri
     library versions and kernels. In the default mode weights, positions and layout do.
     EngineError if the weights can't be read.
     """
-    text = model.config.get_text_config()
-    rope = {
-        "theta": getattr(text, "rope_theta", None),
-        "parameters": getattr(text, "rope_parameters", None),
-        "scaling": getattr(text, "rope_scaling", None),
-    }
     numerics = ""
     if exact_chunk:
         cpu = torch.backends.cpu.get_cpu_capability()
@@ -38,28 +28,15 @@ def fingerprint(model: CausalModel, folder: Path, exact_chunk: int) -> Fingerpri
             f"{NAME}-1 torch {torch.__version__} transformers {transformers.__version__} "
             f"{model.device} {cpu} threads {torch.get_num_threads()}"
         )
+    try:
+        weights = weights_digest(folder)
+    except FileNotFoundError as error:
+        raise EngineError(f"{error}: a tier below memory needs a local model") from None
     return Fingerprint(
-        weights=weights_digest(folder),
+        weights=weights,
         layout=model.layout,
         chunk=exact_chunk,
-        rope=json.dumps(rope, sort_keys=True, separators=(",", ":"), default=str),
+        rope=position_settings(model.config.get_text_config()),
         numerics=numerics,
         model=model.name,
     )
-
-
-def weights_digest(folder: Path) -> str:
-    """xxh3-128 over names and bytes of all weight files, in order of their names.
-
-    About 10 GB/s from the page cache, which loading the model has filled.
-    """
-    digest = xxhash.xxh3_128()
-    files = sorted({path for pattern in _WEIGHTS for path in folder.glob(pattern)})
-    if not files:
-        raise EngineError(f"no weight files in {folder}: a tier below memory needs a local model")
-    for path in files:
-        digest.update(path.name.encode() + b"\0")
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    return digest.hexdigest()

@@ -66,13 +66,16 @@ class TieredStore:
         keyring.watch()
         self._back.submit(self._drop_unnamed)
 
-    def prefix(self, tokens: bytes | memoryview, scope: Scope) -> Prefix:
+    def prefix(
+        self, tokens: bytes | memoryview, scope: Scope, of: Fingerprint | None = None
+    ) -> Prefix:
         """Name the full pages of packed 4-byte tokens. About 3 us a page; makes the
-        tenant's keys on its first use."""
-        values = chain(tokens, self.fingerprint.page_tokens, self.fingerprint.digest)
+        tenant's keys on its first use. ``of``: another rank's pages, to ``probe`` for."""
+        made = of or self.fingerprint
+        values = chain(tokens, made.page_tokens, made.digest)
         try:
-            own = self._keys(scope.tenant, values, scope.salt)
-            shared = self._keys(scope.shared, values) if scope.shared else ()
+            own = self._keys(made, scope.tenant, values, scope.salt)
+            shared = self._keys(made, scope.shared, values) if scope.shared else ()
         except KeyringError:
             self._unnamed += 1
             return Prefix(scope.tenant, ())
@@ -105,12 +108,14 @@ class TieredStore:
         """
         return self._fetcher.load(located, sink, seconds)
 
-    def wanted(self, prefix: Prefix) -> range:
+    def wanted(self, prefix: Prefix, use: bool = True) -> range:
         """Pages worth an ``offer``: those that no local tier has, or that were not seen in a
-        remote one if there is no local one. Call it once a request: it counts as a use."""
+        remote one if there is no local one. Counts as a use unless told not to: a request
+        should be counted once."""
         if not prefix.keys or all(tier.paused for tier in self.tiers):
             return range(0)
-        self._back.touch(prefix, self._clock())
+        if use:
+            self._back.touch(prefix, self._clock())
         start = 0
         if self._local:
             start = self._local.has(prefix.shared) if prefix.shared else 0
@@ -187,6 +192,16 @@ class TieredStore:
         drop its pages in memory (its salted scopes too)."""
         self._callbacks.append(callback)
 
+    @property
+    def damaged(self) -> int:
+        """Pages read that failed verification; asks no tier."""
+        return self._fetcher.damaged
+
+    @property
+    def dropped(self) -> int:
+        """Pages not written because a queue was full; asks no tier."""
+        return self._back.counts().dropped
+
     def stats(self) -> StoreStats:
         """Counters and gauges."""
         back, fetched = self._back.counts(), self._fetcher
@@ -218,13 +233,15 @@ class TieredStore:
         for tier in self.tiers:
             tier.close()
 
-    def _keys(self, tenant: str, values: Sequence[bytes], salt: str = "") -> tuple[PageKey, ...]:
+    def _keys(
+        self, made: Fingerprint, tenant: str, values: Sequence[bytes], salt: str = ""
+    ) -> tuple[PageKey, ...]:
         keys = self.keyring.tenant(tenant)
         found = names(keys.naming_key(salt), values)
         parents = [ROOT, *found]
-        model = self.fingerprint.hex
         return tuple(
-            PageKey(model, keys.scope, name, parents[page], page) for page, name in enumerate(found)
+            PageKey(made.hex, keys.scope, name, parents[page], page)
+            for page, name in enumerate(found)
         )
 
     def _stored(self, tier: Tier, which: Prefix | str) -> Sequence[PageKey]:

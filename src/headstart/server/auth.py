@@ -1,4 +1,4 @@
-"""Who is asking: API key to tenant, tenant and salt to cache scope."""
+"""Who is asking: API key to tenant."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from headstart.prefix import Scope
+from headstart.prefix.tenancy import DEFAULT_TENANT, OPERATOR, scope_of
 
-DEFAULT_TENANT = "default"
-OPERATOR = "_operator"
-"""Owner of the prefixes that all tenants share. No API key may take this name."""
+__all__ = ["DEFAULT_TENANT", "OPERATOR", "Tenants", "credential_of", "scope_of"]
 
 
 class Tenants:
@@ -45,12 +43,6 @@ def credential_of(headers: Mapping[str, str]) -> str | None:
         return key.strip()
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
-
-
-def scope_of(tenant: str, salt: str | None) -> Scope:
-    """The cache scope of a tenant, narrowed by a ``cache_salt``; below what the operator
-    lets every tenant read."""
-    return Scope(tenant, None if tenant == OPERATOR else OPERATOR, salt or "")
 
 
 def _digest(key: str) -> bytes:
