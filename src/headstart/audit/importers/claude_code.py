@@ -17,6 +17,7 @@ from headstart.audit.importers.growth import NOTHING, Grown, blocks_of, grown
 from headstart.audit.importers.values import (
     Row,
     any_of,
+    between,
     decoded,
     first,
     instant_of,
@@ -161,7 +162,6 @@ class ClaudeCode(Importer):
         if len(self._prompts) > _PROMPTS:
             self._prompts.popitem(last=False)
         sent = call.sent if call.sent is not None else call.ended
-        latency = call.ended - sent if call.ended is not None and sent is not None else None
         return Record(
             call.place,
             model=name_of(call.message.get("model")) or "",
@@ -173,7 +173,7 @@ class ClaudeCode(Importer):
             blocks=blocks_of(prompt) if usage else None,
             usage=usage,
             output=usage.output if usage else None,
-            latency=latency if latency is not None and latency > 0 else None,
+            latency=between(sent, call.ended),
             cost=number_of(any_of(call.message, "costUSD")),
             confirmed=call.answer.confirmed,
         )

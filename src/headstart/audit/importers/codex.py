@@ -14,6 +14,7 @@ from headstart.audit.importers.contract import Importer, Item, Unreadable
 from headstart.audit.importers.growth import NOTHING, blocks_of, grown
 from headstart.audit.importers.values import (
     Row,
+    between,
     count_of,
     decoded,
     first,
@@ -125,7 +126,6 @@ class Codex(Importer):
         self._cut = False
         sent = self._asked if self._asked is not None else time
         self._asked = time
-        latency = time - sent if time is not None and sent is not None else None
         return Record(
             place,
             model=self._model,
@@ -137,7 +137,7 @@ class Codex(Importer):
             blocks=blocks_of(self._prompt),
             usage=usage,
             output=output,
-            latency=latency if latency is not None and latency > 0 else None,
+            latency=between(sent, time),
         )
 
 

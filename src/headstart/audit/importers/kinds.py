@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from headstart.audit.importers.anthropic_report import UsageReport
 from headstart.audit.importers.batches import BatchRequests, BatchResults, Stored
 from headstart.audit.importers.bedrock import BedrockLogs
 from headstart.audit.importers.chat import Chat
 from headstart.audit.importers.claude_code import ClaudeCode
 from headstart.audit.importers.codex import Codex
 from headstart.audit.importers.contract import Importer
+from headstart.audit.importers.har import Har
+from headstart.audit.importers.helicone import Helicone
+from headstart.audit.importers.langfuse import Langfuse
 from headstart.audit.importers.ledger import Ledger
 from headstart.audit.importers.litellm import LiteLLM
 from headstart.audit.importers.otel import Otel
@@ -29,8 +33,12 @@ _ORDER: Final[tuple[type[Importer], ...]] = (
     BatchRequests,
     BatchResults,
     BedrockLogs,
+    Helicone,
     LiteLLM,
     Otel,
+    Langfuse,
+    Har,
+    UsageReport,
     Stored,
     AgentSessions,
     Chat,

@@ -18,6 +18,7 @@ from headstart.audit.importers.contract import Importer, Item, Unreadable
 from headstart.audit.importers.values import (
     Row,
     any_of,
+    between,
     count_of,
     decoded,
     first,
@@ -99,8 +100,8 @@ class LiteLLM(Importer):
             output=usage.output if usage else None,
             status=500 if failed else None,
             stream=stream if isinstance(stream, bool) else None,
-            ttft=_between(sent, began) if began != ended else None,
-            latency=_between(sent, ended),
+            ttft=between(sent, began) if began != ended else None,
+            latency=between(sent, ended),
             cost=cost,
         )
 
@@ -145,7 +146,3 @@ def _unpacked(value: Any) -> Any:
 def _model(name: str, provider: str | None) -> str:
     """Without the provider's name before it."""
     return name.removeprefix(f"{provider}/") if provider else name
-
-
-def _between(start: float | None, end: float | None) -> float | None:
-    return end - start if start is not None and end is not None and end > start else None

@@ -15,6 +15,7 @@ from headstart.audit.importers.contract import Importer, Item, Unreadable
 from headstart.audit.importers.otel_messages import prompt_in
 from headstart.audit.importers.values import (
     Row,
+    between,
     count_of,
     decoded,
     instant_of,
@@ -112,7 +113,7 @@ class Otel(Importer):
             status=500 if attributes.get("error.type") else None,
             stream=stream if isinstance(stream, bool) else None,
             ttft=first_chunk,
-            latency=ended - sent if ended is not None and sent is not None else None,
+            latency=between(sent, ended),
         )
 
     def _usage(self, attributes: Mapping[str, Any]) -> Usage | None:

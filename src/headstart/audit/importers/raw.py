@@ -55,6 +55,7 @@ _TTFTS: Final = (
     ("time_to_first_token", 1.0),
 )
 _KINDS: Final = ("kind", "call_type", "feature")
+_SHORT: Final = 8
 _FAILED: Final = 400
 
 
@@ -142,7 +143,7 @@ def _record(
         model=(body.model if body else None) or model or answer.model or "",
         provider=body.provider if body else request.address.provider,
         time=instant_of(time),
-        id=answer.id or name_of(first(row, _IDS)),
+        id=answer.id or _id(row, place),
         conversation=conversation,
         kind=name_of(first(row, _KINDS)) or "",
         dialect=body.hosted.name if body else None,
@@ -154,7 +155,14 @@ def _record(
         ttft=_seconds(row, _TTFTS),
         latency=_seconds(row, _LATENCIES),
         cost=cost if cost is not None else answer.cost,
+        confirmed=answer.confirmed,
     )
+
+
+def _id(row: Row, place: Place) -> str | None:
+    """The log's own id; a short one is taken to count within its file."""
+    name = name_of(first(row, _IDS))
+    return f"{place.path}#{name}" if name is not None and len(name) < _SHORT else name
 
 
 def _request(row: Row) -> _Request:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
 
+from headstart.audit.importers.anthropic_report import Sum, UsageReport
 from headstart.audit.importers.batches import BatchRequests
 from headstart.audit.importers.contract import Importer, Item, Unreadable
 from headstart.audit.importers.detection import LOOKED_AT, kind_among, row_of
@@ -39,6 +40,12 @@ class Reading:
         """What is to be told of the file as a whole."""
         found = (note for importer in self._importers.values() for note in importer.notes)
         return (*self._notes, *found)
+
+    @property
+    def sums(self) -> tuple[Sum, ...]:
+        """What a usage report has instead of requests; for ``reconciled``."""
+        found = self._importers.get(UsageReport.name)
+        return tuple(found.sums) if isinstance(found, UsageReport) else ()
 
     def __iter__(self) -> Iterator[Item]:
         if self.work.results:

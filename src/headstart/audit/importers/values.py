@@ -108,6 +108,11 @@ def seconds_of(value: Any, unit: float = 1.0) -> float | None:
     return None if number is None or number < 0 else number * unit
 
 
+def between(start: float | None, end: float | None) -> float | None:
+    """Seconds from one time to a later one."""
+    return end - start if start is not None and end is not None and end > start else None
+
+
 def instant_of(value: Any) -> float | None:
     """Unix seconds of an ISO 8601 text (UTC where it names no zone) or of a number: seconds,
     milliseconds, microseconds or nanoseconds, by its size."""
