@@ -67,7 +67,7 @@ $(VLLM_STAMP):
 	touch $@
 
 test-vllm: venv venv-vllm
-	$(BIN)/python -m pytest tests/integrations/vllm --live-vllm
+	HEADSTART_LIVE_VLLM=1 $(BIN)/python -m pytest tests/integrations/vllm
 
 clean:
 	rm -rf $(VENV) $(VLLM) build dist out src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

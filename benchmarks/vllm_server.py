@@ -13,7 +13,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -124,6 +124,19 @@ class VLLMServer:
         child, self._child = self._child, None
         if child is not None:
             self._kill(child)
+
+    @contextlib.contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Stop all of its processes (SIGSTOP) for a while."""
+        child = self._child
+        if child is None:
+            yield
+            return
+        os.killpg(child.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(child.pid, signal.SIGCONT)
 
     def log(self) -> str:
         """All that it printed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -65,6 +65,7 @@ def page_layout(keys: Arrangement, values: Arrangement, dtype: str = "bfloat16")
     return PageLayout(layout, TOKENS, keys, values)
 
 
+@settings(deadline=None, max_examples=60)
 @given(loops(), loops(), st.sampled_from(["bfloat16", "float32"]))
 def test_a_page_becomes_what_a_naive_loop_makes_of_it(
     keys: list[tuple[str, int]], values: list[tuple[str, int]], dtype: str

@@ -60,16 +60,16 @@ def fingerprints(config: Any, cache: Any, options: Options) -> tuple[Fingerprint
 
 
 def _spec(config: Any, cache: Any) -> Any:
-    from vllm.v1.kv_cache_interface import FullAttentionSpec
-
     parallel = config.parallel_config
     if parallel.pipeline_parallel_size > 1 or parallel.decode_context_parallel_size > 1:
         raise Unsupported("pipeline and context parallelism: only tensor parallelism is known")
     if len(cache.kv_cache_groups) != 1:
         raise Unsupported("layers with different KV (hybrid models)")
     spec = cache.kv_cache_groups[0].kv_cache_spec
-    if type(spec) is not FullAttentionSpec or spec.head_size_v != spec.head_size:
-        raise Unsupported(f"KV of kind {type(spec).__name__}: only full attention is known")
+    kind = type(spec).__name__
+    # By name: a subclass keeps other things in its blocks.
+    if kind != "FullAttentionSpec" or spec.head_size_v != spec.head_size:
+        raise Unsupported(f"KV of kind {kind}: only full attention is known")
     if config.cache_config.cache_dtype not in ("auto", str(spec.dtype).removeprefix("torch.")):
         raise Unsupported(f"quantised KV ({config.cache_config.cache_dtype})")
     return spec

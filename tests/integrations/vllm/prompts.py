@@ -1,0 +1,41 @@
+"""Prompts as token ids, of which no two tests share a beginning."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.vllm_server import Answer, VLLMServer
+
+_LOW, _HIGH = 1_000, 48_000
+
+
+def prompt(seed: str, size: int) -> list[int]:
+    """The same tokens for the same seed; a longer one begins with a shorter one."""
+    chosen = random.Random(seed)
+    return [chosen.randrange(_LOW, _HIGH) for _ in range(size)]
+
+
+def settled(vllm: VLLMServer, pages: int, seconds: float = 60) -> None:
+    """Wait until so many pages more than there were are in the disk tier.
+
+    vLLM's metrics are told with a step: one small request gets them out.
+    """
+    deadline = time.monotonic() + seconds
+    while stored(vllm) < pages:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{stored(vllm)} pages stored, {pages} expected")
+        time.sleep(0.5)
+        vllm.ask([5, 6, 7], 1)
+
+
+def stored(vllm: VLLMServer) -> int:
+    """Pages written to the disk tier by this process, as it tells."""
+    return int(vllm.metric("headstart_tier_stores_total", tier="disk"))
+
+
+def ask_all(vllm: VLLMServer, prompts: Sequence[Sequence[int]], **more: Any) -> list[Answer]:
+    """One after the other."""
+    return [vllm.ask(tokens, 1, **more) for tokens in prompts]

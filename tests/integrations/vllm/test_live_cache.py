@@ -1,0 +1,154 @@
+"""One vLLM process: cold, vLLM's own hit, ours, at every length; salts, damage, endpoints."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from benchmarks.vllm_server import MODEL, VLLMServer
+from headstart.integrations.vllm.options import LEASE_PARAMETER
+from tests.integrations.vllm.conftest import PAGE, Site
+from tests.integrations.vllm.prompts import ask_all, prompt, settled, stored
+
+
+def loaded(vllm: VLLMServer) -> int:
+    return int(vllm.metric("headstart_connector_loaded_pages_total"))
+
+
+def test_cold_then_vllm_s_hit_then_ours(vllm: VLLMServer) -> None:
+    tokens = prompt("first", 5 * PAGE + 30)
+    before = stored(vllm)
+    cold = vllm.ask(tokens)
+    own = vllm.ask(tokens)
+    settled(vllm, before + 5)
+    vllm.reset()
+    ours = vllm.ask(tokens)
+    assert [cold.cached, own.cached, ours.cached] == [0, 5 * PAGE, 5 * PAGE]
+    assert ours.text == own.text
+    assert vllm.metric("vllm:external_prefix_cache_hits_total") == 5 * PAGE
+    # What follows a shared beginning is another prompt.
+    vllm.reset()
+    assert vllm.ask(tokens[: 3 * PAGE + 1] + prompt("other", 300)).cached == 3 * PAGE
+
+
+def test_every_length_modulo_the_block_size(vllm: VLLMServer) -> None:
+    lengths = [*range(PAGE, 2 * PAGE + 2), 3 * PAGE, 4 * PAGE, 4 * PAGE + 1]
+    prompts = [prompt(f"length {size}", size) for size in lengths]
+    before = stored(vllm)
+    cold = ask_all(vllm, prompts)
+    assert {answer.cached for answer in cold} == {0}
+    settled(vllm, before + sum(size // PAGE for size in lengths))
+    vllm.reset()
+    ours = ask_all(vllm, prompts)
+    assert [answer.cached for answer in ours] == [(size - 1) // PAGE * PAGE for size in lengths]
+    assert [answer.text for answer in ours] == [answer.text for answer in cold]
+    # Nothing of it is written twice.
+    assert stored(vllm) == before + sum(size // PAGE for size in lengths)
+
+
+def test_prompts_shorter_than_a_block_are_neither_stored_nor_read(vllm: VLLMServer) -> None:
+    before = stored(vllm)
+    sizes = (1, 2, 64, PAGE - 2)
+    for size in sizes:
+        vllm.ask(prompt("short", size), 1)
+    vllm.reset()
+    assert [vllm.ask(prompt("short", size), 1).cached for size in sizes] == [0] * len(sizes)
+    assert stored(vllm) == before
+
+
+def test_what_was_generated_is_kept_as_well(vllm: VLLMServer) -> None:
+    tokens = prompt("turn", PAGE + 100)
+    before = stored(vllm)
+    made = vllm.ask(tokens, 40, return_token_ids=True)
+    settled(vllm, before + 2)
+    reply = vllm.post("/tokenize", {"model": MODEL, "prompt": made.text})
+    assert reply["count"] > 0
+    assert stored(vllm) == before + 2
+
+
+def test_salts_are_apart(vllm: VLLMServer) -> None:
+    tokens = prompt("salted", 2 * PAGE + 5)
+    before = stored(vllm)
+    vllm.ask(tokens, 1, salt="alice")
+    settled(vllm, before + 2)
+    vllm.reset()
+    assert vllm.ask(tokens, 1, salt="bob").cached == 0
+    assert vllm.ask(tokens, 1).cached == 0
+    vllm.reset()
+    assert vllm.ask(tokens, 1, salt="alice").cached == 2 * PAGE
+
+
+def test_a_damaged_page_is_computed_again(vllm: VLLMServer, site: Site) -> None:
+    known = set(site.pages())
+    tokens = prompt("damaged", 4 * PAGE + 9)
+    before = stored(vllm)
+    cold = vllm.ask(tokens)
+    settled(vllm, before + 4)
+    # Page numbers are the last but one part of a file's name.
+    page = next(path for path in site.pages() if path not in known and ".2." in path.name)
+    data = bytearray(page.read_bytes())
+    data[len(data) // 2] ^= 1
+    page.write_bytes(data)
+    vllm.reset()
+    failed = vllm.metric("headstart_connector_failed_pages_total")
+    again = vllm.ask(tokens)
+    assert again.text == cold.text
+    settled(vllm, before + 5)
+    assert vllm.metric("headstart_connector_damaged_pages_total") == 1
+    assert vllm.metric("headstart_connector_failed_pages_total") == failed + 2
+    # What was computed has replaced it.
+    vllm.reset()
+    healed = vllm.ask(tokens)
+    assert (healed.cached, healed.text) == (4 * PAGE, cold.text)
+    assert vllm.metric("headstart_connector_failed_pages_total") == failed + 2
+
+
+def test_a_lease_reaches_the_tiers(vllm: VLLMServer) -> None:
+    before = stored(vllm)
+    vllm.ask(prompt("leased", 2 * PAGE), 1, kv_transfer_params={LEASE_PARAMETER: 600})
+    settled(vllm, before + 2)
+    deadline = time.monotonic() + 30
+    while not vllm.metric("headstart_tier_leased_bytes", tier="disk"):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+        vllm.ask([5, 6], 1)
+
+
+def test_requests_at_the_same_time_load_side_by_side(vllm: VLLMServer) -> None:
+    prompts = [prompt(f"side {i}", 3 * PAGE + 7 * i + 1) for i in range(6)]
+    before = stored(vllm)
+    cold = ask_all(vllm, prompts)
+    settled(vllm, before + 18)
+    vllm.reset()
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda tokens: vllm.ask(tokens, 1), prompts + prompts))
+    assert {answer.cached for answer in answers} == {3 * PAGE}
+    assert [answer.text for answer in answers] == [answer.text for answer in cold] * 2
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_usage_of_both_endpoints(vllm: VLLMServer, dialect: str) -> None:
+    text = f"You are the {dialect} clerk. " + " ".join(f"Rule {i}: be brief." for i in range(120))
+    messages = [{"role": "user", "content": "What is rule 7?"}]
+    if dialect == "openai":
+        body = {"messages": [{"role": "system", "content": text}, *messages]}
+        path, whole = "/v1/chat/completions", "prompt_tokens"
+    else:
+        body = {"system": text, "messages": messages}
+        path, whole = "/v1/messages", "input_tokens"
+    body |= {"model": MODEL, "max_tokens": 2, "temperature": 0}
+    before = stored(vllm)
+    cold = vllm.post(path, body)["usage"]
+    total = cold[whole]
+    full = (total - 1) // PAGE
+    settled(vllm, before + full)
+    vllm.reset()
+    again = vllm.post(path, body)["usage"]
+    if dialect == "openai":
+        assert again["prompt_tokens_details"]["cached_tokens"] == full * PAGE
+        assert again["prompt_tokens"] == total
+    else:
+        assert again["cache_read_input_tokens"] == full * PAGE
+        assert again["input_tokens"] + full * PAGE == total

@@ -1,0 +1,72 @@
+"""Several vLLM processes: a restart, a shared disk, a shared Valkey, the built-in engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.engine_client import ask
+from benchmarks.vllm_server import Answer, VLLMServer
+from headstart.engine import TierOptions, load
+from headstart.kv.tiers.contract import Selection
+from tests.integrations.vllm.conftest import PAGE, Site
+from tests.integrations.vllm.prompts import prompt, settled
+
+SIZE = 6 * PAGE + 77
+
+
+@pytest.fixture(scope="module")
+def cold(site: Site) -> Answer:
+    """What a process that is gone since has computed, and stored when it was stopped."""
+    server = site.server("before")
+    try:
+        server.start()
+        answer = server.ask(prompt("restart", SIZE))
+        server.stop()
+        return answer
+    finally:
+        server.kill()
+
+
+def test_a_new_process_reads_what_the_last_one_stored(vllm: VLLMServer, cold: Answer) -> None:
+    again = vllm.ask(prompt("restart", SIZE))
+    assert (again.cached, again.text) == (6 * PAGE, cold.text)
+
+
+def test_processes_share_a_disk_and_a_valkey(vllm: VLLMServer, site: Site) -> None:
+    here, there = prompt("here", SIZE), prompt("there", SIZE)
+    other = site.server("other")
+    try:
+        other.start()
+        before = vllm.metric("headstart_tier_stores_total", tier="disk")
+        one = vllm.ask(here)
+        settled(vllm, int(before) + 6)
+        assert other.ask(here).cached == 6 * PAGE
+        two = other.ask(there)
+        settled(other, 6)
+        assert vllm.ask(there).cached == 6 * PAGE
+        # Without the disk's copies both find them in Valkey.
+        with_disk = site.store("ff")
+        assert with_disk.tiers[0].drop(Selection()) >= 12
+        with_disk.close()
+        for server in (vllm, other):
+            server.reset()
+            answers = [server.ask(here), server.ask(there)]
+            assert [answer.cached for answer in answers] == [6 * PAGE] * 2
+            assert [answer.text for answer in answers] == [one.text, two.text]
+            assert server.metric("headstart_connector_failed_pages_total") == 0
+    finally:
+        other.kill()
+
+
+def test_pages_of_the_built_in_engine_are_read(vllm: VLLMServer, site: Site) -> None:
+    tokens = prompt("built in", SIZE)
+    expected = vllm.ask(tokens, salt="apart")
+    tiers = TierOptions(disk=site.options["disk"], master_key=site.options["master_key"])
+    engine = load(None, tiers=tiers)
+    try:
+        assert ask(engine, tokens).read == 0
+    finally:
+        engine.close()
+    shared = vllm.ask(tokens)
+    assert shared.cached == 6 * PAGE
+    assert shared.text == expected.text
