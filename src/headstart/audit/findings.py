@@ -167,11 +167,31 @@ class Culprit:
     requests: int
     """That lost tokens by it."""
     lost: int
-    """Tokens that would have been read had it not been there."""
+    """Tokens that would have been read had it not been there, everything else being as it is."""
+    behind: int
+    """The same once all other culprits are mended: more than ``lost`` where others hide it."""
     money: float | None
     month: float | None
     fixes: tuple[Fix, ...]
     """The best first; each replayed alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """Something in tools or system text that looks as if it changed, and never did in these
+    logs: it cost nothing so far, and will cost ``tokens`` a request on the day it changes."""
+
+    cause: str
+    """A ``prompt.VolatileKind`` value."""
+    family: str
+    section: str
+    where: str
+    segment: int
+    spot: Spot
+    requests: int
+    tokens: int
+    """Of an average prompt, from it on."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +244,7 @@ class Audit:
     """By money a month, or by tokens where nothing has a price."""
     together: Fix | None
     """All best fixes at once."""
+    latent: tuple[Latent, ...]
     options: tuple[Option, ...]
     curves: tuple[Curve, ...]
     notes: tuple[str, ...]

@@ -18,6 +18,7 @@ from headstart.planner.demand import Demand, Terms
 from headstart.planner.explicit import ExplicitPlanner, Lease, Making, Prefix
 from headstart.planner.followers import Followers, Seat
 from headstart.planner.planner import TrafficPlanner
+from headstart.planner.rates import rates_of
 from headstart.planner.shares import Runner, runner_of
 from headstart.planner.storage import hold, least_reads, worth_creating
 
@@ -49,6 +50,7 @@ __all__ = [
     "Wake",
     "hold",
     "least_reads",
+    "rates_of",
     "runner_of",
     "worth_creating",
 ]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ from headstart.prefix.workload import Workload
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
+_WORTH_COMPILING: Final = 1_000_000
+"""Blocks. Compiling takes seconds; the interpreter passes about a million a second."""
 
 
 class Flat(NamedTuple):
@@ -91,7 +93,8 @@ def hit_curve(workload: Workload) -> HitCurve:
 
 def curve_of(flat: Flat, footprint: int) -> HitCurve:
     """As ``hit_curve``, of arrays."""
-    above, lengths, before, now = _compiled()(flat.blocks, flat.starts, footprint)
+    runs = _compiled() if len(flat.blocks) > _WORTH_COMPILING else _runs
+    above, lengths, before, now = runs(flat.blocks, flat.starts, footprint)
     gaps = flat.times[now] - flat.times[before]
     return HitCurve(above, lengths, gaps, footprint)
 

@@ -1,0 +1,151 @@
+"""Hit rates over the lifetime of what is held, and over how much of it is."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from math import inf
+from typing import Final
+
+from headstart.audit.chains import Asked, Chains
+from headstart.audit.findings import Curve
+from headstart.audit.replay import World
+from headstart.prefix.workload import Call, Workload
+from headstart.pricing import (
+    OPEN_MODELS,
+    TIERS,
+    ConfigError,
+    Machine,
+    five_minute_rule,
+    kv_size,
+)
+from headstart.prompt import CUT_BYTES, Cuts
+from headstart.providers import Rules, rules_for
+
+TTLS: Final = (10, 30, 60, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400)
+_POINTS: Final = 40
+_MOST_BLOCKS: Final = 20_000_000
+_LEAST_BLOCK: Final = 128
+_LANE_RULES: Final = "vllm"
+
+
+def curves_of(world: World) -> tuple[Curve, ...]:
+    """Over lifetimes always; over capacities where numpy is installed."""
+    workload = _workload(world)
+    if not workload.calls or not workload.tokens:
+        return ()
+    found = [_by_ttl(workload)]
+    capacity = _by_capacity(world, workload)
+    return (*found, capacity) if capacity is not None else (*found,)
+
+
+def _workload(world: World) -> Workload:
+    """Prompts as blocks of about equal size, numbered by all that stands before them."""
+    rows = [row for row in world.log.rows if world.known(row) and not row.failed]
+    faces = world.log.segments.faces
+    total = sum(faces[n].tokens for row in rows for n in world.log.segments_of(row))
+    size = _LEAST_BLOCK
+    while total // size > _MOST_BLOCKS:
+        size *= 2
+    rules: Rules = rules_for(_LANE_RULES, "", world.day)[0]
+    chains = Chains(world.log.segments, rules)
+    numbers: dict[bytes, int] = {}
+    workload = Workload("log", size)
+    for row in rows:
+        request = world.request(row)
+        lane = world.lanes[row.number] if world.lanes else 0
+        chain = chains.chain(Asked(lane, "", request.segments, (), (), request.controls))
+        blocks = array("i")
+        for symbol in _blocks(chain.cuts, size):
+            blocks.append(numbers.setdefault(symbol, len(numbers)))
+        workload.calls.append(Call(row.time, blocks, chain.tokens))
+    workload.footprint = len(numbers)
+    return workload
+
+
+def _blocks(cuts: Cuts, size: int) -> Iterator[bytes]:
+    """The first cut at or behind each multiple of ``size`` tokens."""
+    ends, at = cuts.ends, 0
+    wanted = size
+    while ends and wanted <= ends[-1]:
+        at = bisect_left(ends, wanted, at)
+        yield cuts.symbols[at * CUT_BYTES : (at + 1) * CUT_BYTES]
+        wanted = max(wanted, ends[at]) // size * size + size
+        at += 1
+
+
+def _by_ttl(workload: Workload) -> Curve:
+    """Everything lives for so long after each use; room is no matter."""
+    last: dict[int, float] = {}
+    gaps: list[int] = [0] * (len(TTLS) + 1)
+    for call in workload.calls:
+        for block in call.blocks:
+            before = last.get(block)
+            if before is not None:
+                gaps[bisect_left(TTLS, call.time - before)] += 1
+            last[block] = call.time
+    hits, found = 0, []
+    for count in gaps:
+        hits += count
+        found.append(hits * workload.block_tokens / workload.tokens)
+    return Curve(
+        "ttl",
+        (*map(float, TTLS), inf),
+        tuple(min(1.0, rate) for rate in found),
+        (),
+        f"prefixes of {workload.block_tokens} tokens, each kept for so long after its last use",
+    )
+
+
+def _by_capacity(world: World, workload: Workload) -> Curve | None:
+    """Least recently used goes first."""
+    try:
+        from headstart.prefix.curve import hit_curve
+    except ModuleNotFoundError:
+        world.log.notes.append("no hit rates over capacity: they need numpy (headstart[sim])")
+        return None
+    hits = hit_curve(workload).by_capacity()
+    last = len(hits) - 1
+    places = sorted({round(last * (i / _POINTS) ** 2) for i in range(_POINTS + 1)} - {0})
+    name = world.log.options.kv_model
+    note, size = _machine(name, workload, int(hits[last]) * workload.block_tokens)
+    tokens = [place * workload.block_tokens for place in places]
+    return Curve(
+        "capacity",
+        tuple(map(float, tokens)),
+        tuple(float(hits[p]) * workload.block_tokens / workload.tokens for p in places),
+        tuple(count * size for count in tokens),
+        note,
+    )
+
+
+def _machine(name: str, workload: Workload, read: int) -> tuple[str, float]:
+    """What it saves on hardware of one's own, and bytes of KV a token."""
+    model = OPEN_MODELS.get(name)
+    if model is None:
+        return f"no shape is known of {name}: bytes are left at 0", 0.0
+    try:
+        size = float(kv_size(model.config).full)
+    except ConfigError as error:
+        return f"{name}: {error}", 0.0
+    machine = Machine()
+    rate = machine.prefill_rate(model.active)
+    each = read / max(1, len(workload.calls)) / rate
+    rules = ", ".join(
+        f"{rule.tier} {_span(rule.interval)}"
+        for rule in (five_minute_rule(size, rate, tier) for tier in TIERS)
+    )
+    hours = read / rate / 3600
+    return (
+        f"KV of {name}, {size / 1024:.0f} KiB a token; with all of it held, {hours:,.2f} GPU hours "
+        f"less and {each:.2f} s less to the first token, of {rate:,.0f} tokens a second "
+        f"(${machine.dollars_per_hour:g} an hour); worth keeping if used again within: {rules}"
+    ), size
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -1,0 +1,334 @@
+"""A record without its bulk: distinct segments by number, the rest of a prompt as a list of them.
+
+Made in the processes that read, so that what crosses to the one that audits is small: a
+segment crosses once, and a prompt as what it adds to the prompt before it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import zstandard
+
+from headstart.audit.options import Options
+from headstart.audit.record import Blocks, Record
+from headstart.explain import served
+from headstart.pricing.rows import COMPILED
+from headstart.prompt import Controls, Prompt, Segment, canonical_json
+from headstart.prompt.chain import SECTIONS
+from headstart.prompt.cuts import CUT_BYTES, digest
+from headstart.prompt.volatile_compare import changed
+from headstart.providers import provider_of_model
+from headstart.tokens import Counter, counter_of
+
+PIECE: Final = 128
+"""Bytes between two cuts within a segment."""
+MARKABLE, BOUNDARY = 1, 2
+BLOCK: Final = "block"
+"""Type of a segment that is a block of a trace without text."""
+_LONG: Final = 16_384
+"""Characters of a text that is counted in pieces: prompts that grow repeat these."""
+_EDGE: Final = 48
+_SHORT: Final = 256
+"""Bytes that are not worth compressing."""
+_HELD: Final = 24 << 20
+"""Characters of texts held to find what the next one repeats."""
+_DEEPEST: Final = 100
+
+
+_Key = tuple[bytes, int, int, int, int, str]
+
+
+class Kept(NamedTuple):
+    """A text as what it has otherwise than an earlier one: ``head`` characters of that, the
+    ``middle``, ``tail`` characters of that."""
+
+    base: int
+    """Number of the other segment; -1: there is none."""
+    head: int
+    tail: int
+    middle: bytes
+    packed: bool
+
+
+class Face(NamedTuple):
+    """One distinct segment. Two of one ``digest`` are the same to a cache."""
+
+    digest: bytes
+    """16 bytes, of role and content."""
+    kind: int
+    """Index into ``SECTIONS``."""
+    role: str
+    type: str
+    part: int
+    step: int
+    """Messages between the segment before it and this one; 0 within one message."""
+    flags: int
+    tokens: int
+    size: int
+    """Bytes of role and content."""
+    cuts: bytes
+    """``CUT_BYTES`` for every ``PIECE`` bytes before the end, each of all up to there."""
+    text: Kept | None
+
+
+class Digested(NamedTuple):
+    """One record. Segments go by the numbers of the ``Digester`` that made it."""
+
+    path: str
+    line: int
+    model: str
+    provider: str
+    assumed: bool
+    """The log says neither provider nor model enough to know whose cache it was."""
+    time: float | None
+    id: str | None
+    conversation: str | None
+    kind: str
+    dialect: str | None
+    blocks: bool
+    prompt: bool
+    faces: tuple[Face, ...]
+    """New ones, numbered from where the last record's ended."""
+    shared: int
+    """Leading segments that are those of the record before."""
+    rest: array[int]
+    marks: tuple[tuple[int, float], ...]
+    settings: tuple[tuple[str, str], ...]
+    controls: Controls
+    usage: tuple[int, ...] | None
+    output: int | None
+    status: int | None
+    stream: bool | None
+    ttft: float | None
+    latency: float | None
+    cost: float | None
+    confirmed: str | None
+
+
+class Digester:
+    """Digests records in order. Memory grows with distinct segments."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._numbers: dict[_Key, int] = {}
+        self._last = array("i")
+        self._ids: tuple[bytes, ...] = ()
+        self._texts = _Texts()
+        self._counters: dict[tuple[str, str], Counter] = {}
+
+    def digest(self, record: Record) -> Digested:
+        """Number what is in it."""
+        model = record.model or (record.prompt.model if record.prompt else "")
+        provider, known = self._provider(record, model)
+        name = model or self._options.model
+        faces: list[Face] = []
+        numbers = array("i")
+        if record.prompt is not None:
+            numbers = self._prompt(record.prompt, provider, name, faces)
+        elif record.blocks is not None:
+            numbers = self._blocks(record.blocks, faces)
+        if record.blocks is None:
+            self._ids = ()
+        shared = _common(numbers, self._last)
+        self._last = numbers
+        segments = record.prompt.segments if record.prompt else ()
+        usage = record.usage
+        return Digested(
+            record.place.path,
+            record.place.line,
+            name,
+            provider,
+            not known or not model,
+            record.time,
+            record.id,
+            record.conversation,
+            record.kind,
+            record.dialect,
+            record.blocks is not None,
+            bool(numbers),
+            tuple(faces),
+            shared,
+            numbers[shared:],
+            tuple((i, s.ttl) for i, s in enumerate(segments) if s.ttl is not None),
+            tuple(sorted(record.prompt.settings.items())) if record.prompt else (),
+            record.prompt.controls if record.prompt else Controls(),
+            None if usage is None else tuple(getattr(usage, f) for f in usage.__slots__),
+            record.output if usage is None or record.output is not None else usage.output,
+            record.status,
+            record.stream,
+            record.ttft,
+            record.latency,
+            record.cost,
+            record.confirmed,
+        )
+
+    def _provider(self, record: Record, model: str) -> tuple[str, bool]:
+        """Whose cache, and whether the log says so."""
+        if record.provider is not None:
+            return record.provider, True
+        if not model:
+            return self._options.provider, False
+        return _served(record.dialect, model, self._options.provider)
+
+    def _prompt(self, prompt: Prompt, provider: str, model: str, faces: list[Face]) -> array[int]:
+        key = (provider, model)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = counter_of(provider, model)
+        vocabulary = counter.vocabulary.name if counter.vocabulary else ""
+        numbers = array("i")
+        message = -1
+        for segment in prompt.segments:
+            content = _whole(segment)
+            named = sha256(content).digest()[:16]
+            flags = MARKABLE * segment.markable + BOUNDARY * segment.boundary
+            step = max(0, segment.message - message)
+            message = max(message, segment.message)
+            kind = SECTIONS.index(segment.kind)
+            place = (named, segment.part, step, flags, kind, vocabulary)
+            number = self._numbers.get(place)
+            if number is None:
+                number = self._numbers[place] = len(self._numbers)
+                tokens = _counted(counter, segment)
+                faces.append(self._face(number, segment, named, content, step, flags, tokens))
+            numbers.append(number)
+        return numbers
+
+    def _face(
+        self,
+        number: int,
+        segment: Segment,
+        named: bytes,
+        content: bytes,
+        step: int,
+        flags: int,
+        tokens: int,
+    ) -> Face:
+        return Face(
+            named,
+            SECTIONS.index(segment.kind),
+            segment.role,
+            segment.type,
+            segment.part,
+            step,
+            flags,
+            tokens,
+            len(content),
+            cuts_of(content),
+            self._texts.keep(number, segment.text),
+        )
+
+    def _blocks(self, blocks: Blocks, faces: list[Face]) -> array[int]:
+        count = len(blocks.ids)
+        # The last block of either may be a shorter one.
+        shared = min(_common(blocks.ids, self._ids), count - 1, len(self._ids) - 1)
+        self._ids = blocks.ids
+        numbers = self._last[: max(0, shared)]
+        for i in range(len(numbers), count):
+            kind = 0 if i < blocks.tools else 1 if i < blocks.system else 2
+            last = i == count - 1
+            tokens = blocks.tokens - blocks.size * (count - 1) if last else blocks.size
+            named = sha256(b"block" + blocks.ids[i]).digest()[:16]
+            place = (named, tokens, 0, MARKABLE, kind, BLOCK)
+            number = self._numbers.get(place)
+            if number is None:
+                number = self._numbers[place] = len(self._numbers)
+                faces.append(
+                    Face(named, kind, "", BLOCK, 0, 0, MARKABLE, tokens, 4 * tokens, b"", None)
+                )
+            numbers.append(number)
+        return numbers
+
+
+class _Texts:
+    """Finds, for each new text, an earlier one that begins or ends as it does."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[int, tuple[str, int]] = OrderedDict()
+        self._size = 0
+        self._edges: dict[tuple[bool, str], int] = {}
+        self._pack = zstandard.ZstdCompressor(level=1).compress
+
+    def keep(self, number: int, text: str) -> Kept:
+        """How to hold it."""
+        edges = ((True, text[:_EDGE]), (False, text[-_EDGE:]))
+        best, depth = Kept(-1, 0, 0, b"", False), 0
+        left = len(text)
+        for edge in edges if len(text) > 4 * _EDGE else ():
+            base = self._edges.get(edge, -1)
+            if base not in self._held or base == best.base:
+                continue
+            other, deep = self._held[base]
+            start, end, _, stop = changed(other, text)
+            if deep < _DEEPEST and stop - start < left:
+                best, left = Kept(base, start, len(other) - end, b"", False), stop - start
+                depth = deep + 1
+        if left > len(text) // 2:
+            best, depth = Kept(-1, 0, 0, b"", False), 0
+        middle = text[best.head : len(text) - best.tail].encode("utf-8", "surrogatepass")
+        self._hold(number, text, depth, edges)
+        packed = len(middle) > _SHORT
+        return best._replace(middle=self._pack(middle) if packed else middle, packed=packed)
+
+    def _hold(self, number: int, text: str, depth: int, edges: Sequence[tuple[bool, str]]) -> None:
+        if len(text) <= 4 * _EDGE:
+            return
+        self._held[number] = (text, depth)
+        self._size += len(text)
+        for edge in edges:
+            self._edges[edge] = number
+        while self._size > _HELD and len(self._held) > 1:
+            self._size -= len(self._held.popitem(last=False)[1][0])
+        if len(self._edges) > 200_000:
+            self._edges.clear()
+
+
+def _counted(counter: Counter, segment: Segment) -> int:
+    text = segment.text
+    if segment.type != "text" or len(text) < _LONG:
+        return counter.count(segment)
+    first = Segment(
+        segment.kind, segment.role, segment.message, segment.part, text[:_LONG], None, None
+    )
+    pieces = (text[at : at + _LONG] for at in range(_LONG, len(text), _LONG))
+    return counter.count(first) + sum(counter.count_text(piece) for piece in pieces)
+
+
+def _whole(segment: Segment) -> bytes:
+    content = segment.canonical or canonical_json(segment.content).encode("utf-8", "surrogatepass")
+    return segment.role.encode() + b"\x00" + content
+
+
+def cuts_of(content: bytes) -> bytes:
+    """``Face.cuts`` of role and content."""
+    state, found = b"", []
+    for at in range(PIECE, len(content), PIECE):
+        state = digest(state, content[at - PIECE : at])
+        found.append(state[:CUT_BYTES])
+    return b"".join(found)
+
+
+@cache
+def _served(dialect: str | None, model: str, otherwise: str) -> tuple[str, bool]:
+    if dialect is not None:
+        return served(dialect, model, COMPILED)[0], True
+    named = provider_of_model(model) if model else None
+    return (named, True) if named is not None else (otherwise, False)
+
+
+def _common(ids: Sequence[object], other: Sequence[object]) -> int:
+    """How many leading items are equal; slices compare faster than items."""
+    low, high = 0, min(len(ids), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if ids[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
