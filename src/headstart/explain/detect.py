@@ -118,8 +118,9 @@ def _is_anthropic(data: dict[str, Any], blocks: list[dict[str, Any]], model: str
         return True
     if any(block.get("type") in _ANTHROPIC_BLOCKS for block in blocks):
         return True
-    roles = {message.get("role") for message in _messages(data)}
-    return model.startswith("claude") and "max_tokens" in data and roles <= {"user", "assistant"}
+    if not model.startswith("claude") or "max_tokens" not in data:
+        return False
+    return all(message.get("role") in ("user", "assistant") for message in _messages(data))
 
 
 def _messages(data: dict[str, Any]) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ class Chat(Importer):
         )
         name = name_of(first(row, _NAMES)) or f"{place.path}:{place.line}"
         prompt = body.prompt
-        roles = _roles(decoded(row["messages"]))
+        roles = _roles(decoded(row.get("messages")))
         counts = [0] * len(roles)
         before = 0
         for segment in prompt.segments:

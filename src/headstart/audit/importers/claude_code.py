@@ -83,7 +83,7 @@ class ClaudeCode(Importer):
     def takes(cls, row: Row) -> bool:
         if "type" not in row or "model" in row:
             return False
-        kind = decoded(row["type"])
+        kind = name_of(decoded(row["type"]))
         if kind == "summary":
             return "leafUuid" in row
         if kind == "file-history-snapshot":

@@ -63,7 +63,7 @@ class Codex(Importer):
 
     @classmethod
     def takes(cls, row: Row) -> bool:
-        return "payload" in row and "type" in row and decoded(row["type"]) in _TYPES
+        return "payload" in row and "type" in row and name_of(decoded(row["type"])) in _TYPES
 
     @property
     def notes(self) -> tuple[str, ...]:

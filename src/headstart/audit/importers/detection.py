@@ -50,7 +50,7 @@ def look(work: Work) -> Look:
         file.seek(0)
         data = pieces(file, lambda _: None, lambda _: None)
         try:
-            head = head_of(data)
+            head = head_of(filter(None, data))
             lines = by_line(head)
             first = list(islice(rows(chain([head], data)), LOOKED_AT))
         except Foreign:

@@ -54,8 +54,8 @@ class Har(Importer):
 
     def read(self, row: Row, place: Place) -> Iterator[Item]:
         try:
-            entries = _LOG.decode(row["log"]).entries
-        except (ValueError, RecursionError, KeyError):
+            entries = _LOG.decode(row["log"]).entries if "log" in row else []
+        except (ValueError, RecursionError):
             raise Unreadable("its log has no list of entries") from None
         for number, raw in enumerate(entries, 1):
             at = place if place.line else Place(place.path, number)

@@ -29,10 +29,10 @@ def planned(given: Iterable[str | Path], format: str | None = None, part: int = 
         elif looked.kind is BatchResults:
             results.append(work)
         else:
-            found.extend(_parts(work, part, looked))
+            found.extend(_parts(work, part, looked.divisible))
     if requests and results:
         return [*found, _joined(requests, results)]
-    return [*found, *requests, *results]
+    return [*found, *(piece for work in (*requests, *results) for piece in _parts(work, part))]
 
 
 def _joined(requests: list[Work], results: list[Work]) -> Work:
@@ -53,8 +53,10 @@ def _looked(work: Work) -> Look:
         return Look(None, False)  # whoever reads it will say so
 
 
-def _parts(work: Work, part: int, looked: Look) -> list[Work]:
-    if work.size is None or work.size <= part or not looked.divisible:
+def _parts(work: Work, part: int, divisible: bool | None = None) -> list[Work]:
+    if work.size is None or work.size <= part:
+        return [work]
+    if not (_looked(work).divisible if divisible is None else divisible):
         return [work]
     try:
         return parts_of(work, part)

@@ -17,6 +17,7 @@ _LINES: Final = 20
 _SPACE: Final = b" \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
+_QUOTE: Final = 0x22
 _STRUCTURE: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{}]', re.DOTALL)
 """Whole strings, a string that does not end here (an empty group), and brackets."""
 
@@ -36,6 +37,7 @@ class Line(NamedTuple):
 def rows(pieces: Iterator[bytes], first_line: int = 1, *, whole: bool = True) -> Iterator[Line]:
     """Every row that is not blank. Foreign. ``whole``: the bytes begin where the file does,
     which decides whether its lines or its array's items are counted."""
+    pieces = filter(None, pieces)
     if not whole:
         return _lines(pieces, first_line)
     head = head_of(pieces)
@@ -111,38 +113,34 @@ def _items(pieces: Iterator[bytes]) -> Iterator[Line]:
     """The objects in the outermost array, numbered from 1."""
     number, depth, size = 0, 0, 0
     item: list[bytes] = []
-    rest = b""
+    opening = b""
     for piece in pieces:
-        data, at, begin = rest + piece, 0, 0
-        rest = b""
+        data, begin = opening + piece, len(opening)
+        opening = b""
         for found in _STRUCTURE.finditer(data):
-            at = found.end()
-            mark = data[found.start()]
-            if mark == 0x22:
-                if not found.group(1):
-                    at, rest = found.start(), data[found.start() :]
-                    break
-                continue
-            if mark in b"[{":
+            mark, at = data[found.start()], found.end()
+            if mark == _QUOTE:
+                opening = b"" if found.group(1) else _reopened(data)
+            elif mark in b"[{":
                 depth += 1
                 if depth == 2:
                     begin, number, item, size = found.start(), number + 1, [], 0
-                continue
-            depth -= 1
-            if depth == 1:
-                item.append(data[begin:at])
-                size += at - begin
-                yield Line(number, _joined(item, size))
-                item, size = [], 0
-            elif depth <= 0:
-                return
+            else:
+                depth -= 1
+                if depth == 1:
+                    item.append(data[begin:at])
+                    yield Line(number, _joined(item, size + at - begin))
+                    item, size = [], 0
+                elif depth <= 0:
+                    return
         if depth >= 2:
-            end = len(data) - len(rest)
-            size += end - begin
-            item = [*item, data[begin:end]] if size <= MOST_BYTES else []
-        if len(rest) > MOST_BYTES:
-            yield Line(max(number, 1), None)
-            return
+            size += len(data) - begin
+            item.append(data[begin:] if size <= MOST_BYTES else b"")
     if depth >= 2:
-        item.append(rest)
-        yield Line(number, _joined(item, size + len(rest)))
+        yield Line(number, _joined(item, size))
+
+
+def _reopened(data: bytes) -> bytes:
+    """What stands for the string that these bytes end in, so that its rest is read as such."""
+    escaped = (len(data) - len(data.rstrip(b"\\"))) % 2 == 1
+    return b'"\\' if escaped else b'"'

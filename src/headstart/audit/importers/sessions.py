@@ -51,7 +51,7 @@ class AgentSessions(Importer):
         return begins(row["input"], b'"') and not any(name in row for name in _NOT)
 
     def read(self, row: Row, place: Place) -> Iterator[Item]:
-        text = decoded(row["input"])
+        text = decoded(row.get("input"))
         if not isinstance(text, str):
             raise Unreadable("its input is no text")
         if not text:

@@ -42,7 +42,7 @@ class Mooncake(Importer):
         return "hash_ids" in row and "input_length" in row and not Bailian.takes(row)
 
     def read(self, row: Row, place: Place) -> Iterator[Item]:
-        ids, tokens = _ids(decoded(row["hash_ids"])), _tokens(row)
+        ids, tokens = _ids(decoded(row.get("hash_ids"))), _tokens(row)
         time = number_of(first(row, ("timestamp",)))
         yield Record(
             place,
@@ -68,7 +68,7 @@ class Bailian(Importer):
         return "hash_ids" in row and "chat_id" in row and "parent_chat_id" in row
 
     def read(self, row: Row, place: Place) -> Iterator[Item]:
-        ids, tokens = _ids(decoded(row["hash_ids"])), _tokens(row)
+        ids, tokens = _ids(decoded(row.get("hash_ids"))), _tokens(row)
         chat, parent = first(row, ("chat_id",)), first(row, ("parent_chat_id",))
         root = chat
         if isinstance(chat, int) and isinstance(parent, int):
@@ -99,7 +99,7 @@ class ClaudeCodeBlocks(Importer):
 
     def read(self, row: Row, place: Place) -> Iterator[Item]:
         session = {name: decoded(raw) for name, raw in row.items()}
-        size = count_of(session["block_size"])
+        size = count_of(session.get("block_size"))
         if not size:
             raise Unreadable("its block_size is no whole number from 1 on")
         name = name_of(session.get("id")) or f"{place.path}:{place.line}"

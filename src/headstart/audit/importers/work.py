@@ -83,7 +83,7 @@ def parts_of(work: Work, size: int = PART) -> list[Work]:
             return [work]
         found: list[Work] = []
         start, line, at, lines = 0, 1, 0, 0
-        while piece := file.read(PIECE):
+        while piece := file.read(min(PIECE, size)):
             ended = -1
             if at + len(piece) - start >= size:
                 ended = piece.rfind(b"\n")
