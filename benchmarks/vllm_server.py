@@ -38,6 +38,8 @@ class Answer(NamedTuple):
     cached: int
     ttft: float
     seconds: float
+    top: dict[str, float]
+    """Log-probabilities of the first token's best candidates, where ``logprobs`` asks so."""
 
 
 class VLLMServer:
@@ -48,22 +50,29 @@ class VLLMServer:
         folder: str | Path,
         log: Path,
         store: Mapping[str, Any] | None = None,
-        options: Sequence[str] = (),
+        dtype: str = "bfloat16",
         cache_gib: int = 1,
+        **environment: str,
     ) -> None:
         """``store``: the connector's options, None for vLLM without it. ``log`` takes what
         the server prints."""
         self._command = [
             str(PYTHON), "-m", "vllm.entrypoints.openai.api_server",
             "--model", str(folder), "--served-model-name", MODEL,
-            "--dtype", "bfloat16", "--enforce-eager", "--enable-prompt-tokens-details",
-            "--host", "127.0.0.1", *options,
+            "--dtype", dtype, "--enforce-eager", "--enable-prompt-tokens-details",
+            "--host", "127.0.0.1",
         ]  # fmt: skip
         if store is not None:
             config = {**CONNECTOR, "kv_connector_extra_config": dict(store)}
             self._command += ["--kv-transfer-config", json.dumps(config)]
         self._log = log
-        self._cache_gib = cache_gib
+        self._environment = {
+            "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
+            "VLLM_SERVER_DEV_MODE": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+            "HF_HUB_OFFLINE": "1",
+            **environment,
+        }
         self._child: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -82,20 +91,13 @@ class VLLMServer:
     def start(self) -> None:
         """Start and wait until it answers; RuntimeError with the log's end."""
         self.port = free_port()
-        environment = {
-            **os.environ,
-            "VLLM_CPU_KVCACHE_SPACE": str(self._cache_gib),
-            "VLLM_SERVER_DEV_MODE": "1",
-            "VLLM_NO_USAGE_STATS": "1",
-            "HF_HUB_OFFLINE": "1",
-        }
         with self._log.open("ab") as out:
             self._child = subprocess.Popen(
                 [*self._command, "--port", str(self.port)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env={**os.environ, **self._environment},
                 cwd=self._log.parent,
                 start_new_session=True,
             )
@@ -219,15 +221,20 @@ class VLLMServer:
 
 
 def _streamed(response: http.client.HTTPResponse, started: float) -> Answer:
-    text, first, usage = "", 0.0, {}
+    text, first = "", 0.0
+    usage: dict[str, Any] = {}
+    top: dict[str, float] = {}
     for line in response:
         if not line.startswith(b"data: {"):
             continue
         event = json.loads(line[6:])
         if event.get("choices") and not first:
             first = time.perf_counter() - started
-        text += "".join(choice["text"] for choice in event.get("choices", ()))
+        for choice in event.get("choices", ()):
+            text += choice["text"]
+            if choice.get("logprobs") and not top:
+                top = choice["logprobs"]["top_logprobs"][0]
         usage = event.get("usage") or usage
     seconds = time.perf_counter() - started
     cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    return Answer(text, usage["prompt_tokens"], cached, first, seconds)
+    return Answer(text, usage["prompt_tokens"], cached, first, seconds, top)

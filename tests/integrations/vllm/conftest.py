@@ -44,10 +44,17 @@ class Site(NamedTuple):
     disk: Path
     options: dict[str, Any]
 
-    def server(self, name: str, **changes: Any) -> VLLMServer:
-        """Not started yet."""
-        log = self.folder / f"{name}.log"
-        return VLLMServer(self.model, log, {**self.options, **changes})
+    def server(self, name: str, dtype: str = "bfloat16", connected: bool = True) -> VLLMServer:
+        """Not started yet. With one computing thread: two wait for each other by spinning,
+        which on a busy machine takes for ever."""
+        return VLLMServer(
+            self.model,
+            self.folder / f"{name}.log",
+            self.options if connected else None,
+            dtype=dtype,
+            cache_gib=2,
+            VLLM_CPU_OMP_THREADS_BIND="0",
+        )
 
     def store(self, fingerprint: str) -> TieredStore:
         """The same tiers, seen from outside; of another model, so that it names no page."""
@@ -77,8 +84,9 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def vllm(site: Site, request: pytest.FixtureRequest) -> Iterator[VLLMServer]:
-    """With the connector."""
-    server = site.server(str(request.module.__name__).rpartition(".")[2])
+    """With the connector; of the dtype that the module names."""
+    module = request.module
+    server = site.server(module.__name__.rpartition(".")[2], module.DTYPE)
     try:
         server.start()
         yield server

@@ -1,9 +1,11 @@
-"""One vLLM process: cold, vLLM's own hit, ours, at every length; salts, damage, endpoints."""
+"""One vLLM process: cold, vLLM's own hit, ours, at every length; salts, damage, endpoints.
+
+In float32, where a hit says exactly what a miss says.
+"""
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,9 +14,7 @@ from headstart.integrations.vllm.options import LEASE_PARAMETER
 from tests.integrations.vllm.conftest import PAGE, Site
 from tests.integrations.vllm.prompts import ask_all, prompt, settled, stored
 
-
-def loaded(vllm: VLLMServer) -> int:
-    return int(vllm.metric("headstart_connector_loaded_pages_total"))
+DTYPE = "float32"
 
 
 def test_cold_then_vllm_s_hit_then_ours(vllm: VLLMServer) -> None:
@@ -61,11 +61,12 @@ def test_prompts_shorter_than_a_block_are_neither_stored_nor_read(vllm: VLLMServ
 def test_what_was_generated_is_kept_as_well(vllm: VLLMServer) -> None:
     tokens = prompt("turn", PAGE + 100)
     before = stored(vllm)
-    made = vllm.ask(tokens, 40, return_token_ids=True)
+    body = {"model": MODEL, "prompt": tokens, "max_tokens": 40, "temperature": 0}
+    made = vllm.post("/v1/completions", {**body, "ignore_eos": True, "return_token_ids": True})
     settled(vllm, before + 2)
-    reply = vllm.post("/tokenize", {"model": MODEL, "prompt": made.text})
-    assert reply["count"] > 0
-    assert stored(vllm) == before + 2
+    vllm.reset()
+    following = [*tokens, *made["choices"][0]["token_ids"], 77, 78]
+    assert vllm.ask(following, 1).cached == 2 * PAGE
 
 
 def test_salts_are_apart(vllm: VLLMServer) -> None:
@@ -122,8 +123,7 @@ def test_requests_at_the_same_time_load_side_by_side(vllm: VLLMServer) -> None:
     cold = ask_all(vllm, prompts)
     settled(vllm, before + 18)
     vllm.reset()
-    with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda tokens: vllm.ask(tokens, 1), prompts + prompts))
+    answers = ask_all(vllm, prompts + prompts)
     assert {answer.cached for answer in answers} == {3 * PAGE}
     assert [answer.text for answer in answers] == [answer.text for answer in cold] * 2
 

@@ -91,7 +91,7 @@ def _chain(tokens: Sequence[int], salt: str | None) -> Chain:
 @pytest.fixture(scope="module")
 def plain(site: Site) -> Iterator[VLLMServer]:
     """vLLM alone, with room for all that is sent."""
-    server = VLLMServer(site.model, site.folder / "plain.log", cache_gib=3)
+    server = site.server("plain", connected=False)
     try:
         server.start()
         yield server

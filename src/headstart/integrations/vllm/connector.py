@@ -17,7 +17,7 @@ from vllm.distributed.kv_transfer.kv_connector.v1.base import (
 )
 from vllm.v1.metrics.cache_hit_source import CacheHitSource
 
-from headstart.integrations.vllm.faults import survives
+from headstart.integrations.vllm.background import survives
 from headstart.integrations.vllm.metrics import StorePromMetrics, StoreStats
 from headstart.integrations.vllm.model import fingerprints, layer_names
 from headstart.integrations.vllm.options import Options

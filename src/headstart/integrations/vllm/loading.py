@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from headstart.integrations.vllm.background import FAULTS, unbind
 from headstart.integrations.vllm.blocks import BlockMemory
-from headstart.integrations.vllm.faults import FAULTS
 from headstart.integrations.vllm.plan import Pages
-from headstart.integrations.vllm.threads import unbind
 from headstart.kv.store import TieredStore
 
 LOAD_SECONDS = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-from headstart.integrations.vllm.faults import FAULTS
+from headstart.integrations.vllm.background import FAULTS
 from headstart.kv.fingerprint import Fingerprint
 from headstart.kv.store import TieredStore
 from headstart.prefix import Scope

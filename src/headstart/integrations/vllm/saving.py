@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from headstart.integrations.vllm.background import FAULTS, unbind
 from headstart.integrations.vllm.blocks import BlockMemory
-from headstart.integrations.vllm.faults import FAULTS
 from headstart.integrations.vllm.layout import Elements, Views
 from headstart.integrations.vllm.plan import Pages, Use
-from headstart.integrations.vllm.threads import unbind
 from headstart.kv.pages import Prefix
 from headstart.kv.store import TieredStore
 

@@ -6,14 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from headstart.integrations.vllm.faults import survives
+from headstart.integrations.vllm.background import survives
 from headstart.integrations.vllm.lookup import Found, Lookup, Lookups
 from headstart.integrations.vllm.options import Options, lease_seconds
 from headstart.integrations.vllm.plan import Course, Pages, Recent, Step, Use, readable_pages
 from headstart.kv.fingerprint import Fingerprint
 from headstart.prefix import Scope, pack
-
-_TOKEN_BYTES = 4
 
 
 class _Tracked:

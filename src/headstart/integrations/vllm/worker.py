@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from headstart.integrations.vllm.background import FAULTS, unbind
 from headstart.integrations.vllm.blocks import BlockMemory, in_order
-from headstart.integrations.vllm.faults import FAULTS
 from headstart.integrations.vllm.loading import Loader
 from headstart.integrations.vllm.metrics import Reporter, StoreStats
 from headstart.integrations.vllm.options import Options
 from headstart.integrations.vllm.plan import Step
 from headstart.integrations.vllm.saving import Saver
-from headstart.integrations.vllm.threads import unbind
 from headstart.kv.fingerprint import Fingerprint
 
 IDLE_SECONDS = 0.005

@@ -1,9 +1,11 @@
-"""A fault of the connector's must never end vLLM's engine: it is counted, and told."""
+"""Work beside vLLM's own: threads that may run on any core, and faults that end nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -13,24 +15,35 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 _MOST_TOLD = 10
 
 
+def unbind() -> None:
+    """Let the calling thread, and those it starts, run where the parent process may.
+
+    vLLM's CPU workers bind their main thread to one core, where it computes: a thread that
+    inherits this would wait for it.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setaffinity(0, os.sched_getaffinity(os.getppid()))
+
+
 class Faults:
     """How many there were in this process; the first ones are logged with their trace."""
 
     def __init__(self) -> None:
         self.count = 0
 
-    def note(self, where: str) -> None:
+    def note(self, what: str) -> None:
         """Call it while handling the exception."""
         self.count += 1
         if self.count <= _MOST_TOLD:
-            logger.exception("headstart: %s failed; vLLM goes on without it", where)
+            logger.exception("headstart: %s failed; vLLM goes on without it", what)
 
 
 FAULTS = Faults()
 
 
 def survives(otherwise: Callable[[], Any]) -> Callable[[Method], Method]:
-    """A method whose exceptions end here; the result is ``otherwise()`` then."""
+    """A method whose exceptions end here: a cache must never end vLLM's engine. Its result
+    is ``otherwise()`` then."""
 
     def wrap(method: Method) -> Method:
         @functools.wraps(method)
