@@ -18,6 +18,11 @@ from headstart.usage import Usage
 from tests.audit.importers.reads import Read, read
 from tests.audit.importers.samples import NAMES, SAMPLES, SECRET, START, Sample
 
+DAMAGE = (
+    *(b"", b"\0", b'"', b"{", b"}", b"[", b"]", b"\n", b"\\", b"9" * 25, b"-1"),
+    *(b"null", b"[]", b"{}", b'""', b"1e999", b"\xff", b"\xed\xa0\x80"),
+)
+
 TEXT = "You are a careful assistant. " * 20
 quick = settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
