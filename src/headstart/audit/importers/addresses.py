@@ -124,6 +124,6 @@ def provider_named(name: str | None) -> str | None:
 
 def provider_of(hosted: Hosted, model: str) -> str | None:
     """Who most likely serves a model to clients that speak this dialect."""
-    if hosted.name in COMPATIBLE:
+    if hosted.name in COMPATIBLE and (hosted.name != "openrouter" or "/" in model):
         return hosted.name
     return _OF_DIALECT.get(hosted.name) or (provider_of_model(model) if model else None)

@@ -24,6 +24,7 @@ from headstart.prompt import Prompt
 
 _UNNAMED: Final = "unnamed"
 """Stands in for a model while a body without one is read."""
+_OF_CLAUDE: Final = ("anthropic", "bedrock", "vertex")
 _STRANGE: Final = re.compile(r"[^\w.\[\]-]")
 _HEADERS: Final = ("anthropic-version", "x-session-id", "x-grok-conv-id")
 """All that is ever looked at of a request's headers."""
@@ -89,9 +90,12 @@ def _hosted(data: dict[str, Any], model: str, provider: str | None) -> Hosted:
         found = dialect_of(data, model or None)
     except Undetected:
         raise Unreadable("its request is in no dialect that is known") from None
-    # What many speak in much the same way, each provider reads in its own.
-    same = isinstance(found, OpenAIChat) and provider in COMPATIBLE
-    return COMPATIBLE[provider] if same and provider else found
+    if not isinstance(found, OpenAIChat):
+        return found
+    # What many speak in much the same way, each provider reads in its own. Claude's directives
+    # on parts of a Chat Completion are what gateways make of it, OpenRouter's among them.
+    claude = provider in _OF_CLAUDE or "claude" in model
+    return COMPATIBLE.get("openrouter" if claude else provider or "", found)
 
 
 def _prompt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Final
 
@@ -32,7 +33,9 @@ class Ledger(Importer):
 
 
 def is_ledger(path: str) -> bool:
-    """Whether the file is a SQLite database; OSError."""
+    """Whether it is a file with a SQLite database; OSError."""
+    if not os.path.isfile(path):
+        return False  # from a pipe, what is looked at is gone
     with open(path, "rb", buffering=0) as file:
         return file.read(len(_MAGIC)) == _MAGIC
 

@@ -66,6 +66,8 @@ class _Request(NamedTuple):
     address: Address
     headers: dict[str, str]
     around: Row
+    own: bool = False
+    """The row itself is the body."""
 
 
 class Raw(Importer):
@@ -103,7 +105,7 @@ class Raw(Importer):
             try:
                 body = body_of(
                     request.body,
-                    model=model if request.around is not row else None,
+                    model=None if request.own else model,
                     provider=provider,
                     address=request.address,
                     headers=request.headers,
@@ -170,11 +172,11 @@ def _request(row: Row) -> _Request:
     url = name_of(first(row, ("url", "path", "endpoint", "request_path")))
     address = address_of(url)
     if any(name in row for name in ("messages", "contents")):
-        return _Request(msgspec.json.encode(row), address, {}, row)
+        return _Request(msgspec.json.encode(row), address, {}, row, True)
     raw = _present(row, _REQUESTS)
     if raw is None:
         own = any(name in row for name in _PROMPTS)
-        return _Request(msgspec.json.encode(row) if own else None, address, {}, row)
+        return _Request(msgspec.json.encode(row) if own else None, address, {}, row, own)
     around = _members(raw)
     if around is None:
         return _Request(raw, address, {}, row)

@@ -68,7 +68,7 @@ class Reading:
             self._note(path, str(problem))
 
     def _file(self, path: str) -> Iterator[Item]:
-        if path != "-" and is_ledger(path):
+        if is_ledger(path):
             for item in read_ledger(path):
                 self._counts[Ledger.name] += 1
                 yield item
