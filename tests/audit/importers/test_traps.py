@@ -25,6 +25,19 @@ def changed(make: samples.Make, **fields: Any) -> dict[str, Any]:
     return {**rows_of(make)[0], **fields}
 
 
+def test_what_the_samples_hold_is_what_the_sdks_read() -> None:
+    from anthropic.types import Message
+    from openai.types.chat import ChatCompletion
+
+    message = Message.model_validate(samples.claude_message(0), strict=True)
+    assert message.usage.cache_creation is not None
+    assert message.usage.cache_creation.ephemeral_1h_input_tokens == 200
+    answer = ChatCompletion.model_validate(samples.completion(0), strict=True)
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens_details is not None
+    assert answer.usage.prompt_tokens_details.cached_tokens == 2000
+
+
 class TestClaudeCode:
     def test_one_line_a_block_is_one_request_with_its_last_usage(self, tmp_path: Path) -> None:
         rows = rows_of(samples.claude_code, 3)
@@ -194,8 +207,8 @@ class TestBedrock:
         assert record.prompt.segments[0].ttl == 3600.0
 
     def test_a_stream_of_invoke_model_is_a_list_of_events(self, tmp_path: Path) -> None:
-        text = samples.stream(0)
-        events = [json.loads(l[6:]) for l in text.splitlines() if l.startswith("data: ")]
+        lines = samples.stream(0).splitlines()
+        events = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
         row = changed(
             samples.bedrock,
             operation="InvokeModelWithResponseStream",

@@ -42,7 +42,7 @@ def test_where_there_is_nothing_that_is_said(name: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UnknownFormat, match="claude-code-blocks.*raw"):
+    with pytest.raises(UnknownFormat, match=r"claude-code-blocks.*raw"):
         planned([tmp_path], "no-such")
     assert all(kind.name == name and kind.about for name, kind in KINDS.items())
 
