@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.ledger import Ledger, LedgerError, Reader, Which
+from headstart.ledger import Ledger, LedgerError, Reader, Which, store
 from headstart.ledger.queue import ROW_BYTES
 from headstart.usage import MissReason, RequestRecord, Usage
 from tests.ledger.samples import NOW, sample, wait_until
@@ -298,3 +298,23 @@ def test_what_was_counted_outlives_a_batch_that_is_refused(tmp_path: Path) -> No
     with Reader.open(path) as reader:
         assert reader.dropped(Which()).requests == 5
         assert reader.totals(Which()).requests == 0
+
+
+def test_outlines_go_before_rows_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "DETAILS_KEPT", 100)
+    monkeypatch.setattr(store, "PRUNED_AT_ONCE", 50)
+    path = tmp_path / "l.db"
+    ledger = open_at(path, retention=None, limit_bytes=None)
+    for number in range(1000):
+        outline = number.to_bytes(2, "big") * 4000
+        ledger.record(sample(id=f"r{number:05}", time=NOW + number, outline=outline))
+    assert ledger.flush(60)
+    ledger.close()
+    ledger = open_at(path, retention=None, limit_bytes=4 << 20)
+    wait_until(lambda: path.stat().st_size <= 4 << 20, 60)
+    ledger.close()
+    rows = kept(path)
+    assert len(rows) == 1000
+    outlined = [row.id for row in rows if row.outline]
+    assert 100 < len(outlined) < 900
+    assert outlined == [f"r{number:05}" for number in range(1000 - len(outlined), 1000)]

@@ -28,7 +28,7 @@ def test_the_schema_and_the_sums_are_postgresql_too() -> None:
     assert "time FLOAT(53) NOT NULL" in made["headstart_requests"]
     assert "outline BYTEA" in made["headstart_details"]
     summed = str(select(*SUMS).where(requests.c.time > 0).compile(dialect=dialect))
-    assert "sum(headstart_requests.read) AS read" in summed
+    assert "THEN headstart_requests.read END) AS read" in summed
 
 
 @pytest.mark.skipif(SERVER is None, reason="HEADSTART_TEST_POSTGRESQL names no server")

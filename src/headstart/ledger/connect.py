@@ -50,14 +50,15 @@ def create(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     connection.execute(CreateTable(about, if_not_exists=True))
     found = _version(connection)
-    if found is None:
-        for table in metadata.sorted_tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
-        connection.execute(about.insert().values(name="version", value=str(VERSION)))
-    else:
+    if found is not None:
         _check(connection.engine.url, found)
+    # Those that were added to a schema later are only ever an aid.
+    for table in metadata.sorted_tables:
+        connection.execute(CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index, if_not_exists=True))
+    if found is None:
+        connection.execute(about.insert().values(name="version", value=str(VERSION)))
 
 
 def check(connection: Connection) -> None:

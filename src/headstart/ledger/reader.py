@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from math import ceil, inf
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    and_,
+    case,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from headstart.ledger.address import LedgerError, address_of, cause, shown
 from headstart.ledger.connect import check, reading
 from headstart.ledger.drops import Drops
+from headstart.ledger.rollups import KEYS, rolled
 from headstart.ledger.rows import record_of
-from headstart.ledger.schema import details, dropped, requests
-from headstart.ledger.sums import SUMS
+from headstart.ledger.schema import details, dropped, requests, rollups
+from headstart.ledger.sums import SUMS, sums_of
 from headstart.ledger.totals import Totals
-from headstart.usage import RequestRecord
+from headstart.usage import PING, RequestRecord
 
 By = Literal["hour", "tenant", "route", "provider", "model", "prefix", "reason"]
 
@@ -54,6 +66,8 @@ class Reader:
     def __init__(self, engine: Engine, connection: Connection) -> None:
         self._engine = engine
         self._connection = connection
+        sqlite = connection.dialect.name == "sqlite"
+        self._rolled = rolled(connection) if sqlite else None
 
     @classmethod
     @contextmanager
@@ -74,34 +88,30 @@ class Reader:
 
     def totals(self, which: Which) -> Totals:
         """Sums over all of them."""
-        row = self._connection.execute(_where(select(*SUMS), which)).one()
-        return _totals(row)
+        return _totals(self._connection.execute(self._summed((), which)).one())
 
     def by(self, column: By, which: Which, most: int | None = None) -> dict[Any, Totals]:
         """Sums by one column's values; those of the ``most`` that have the most input tokens.
         ``hour`` is whole hours since 1970."""
-        key = requests.c[column]
-        query = _where(select(key, *SUMS), which).group_by(key)
+        query = self._summed((column,), which)
         if most is not None:
-            tokens = func.sum(requests.c.fresh + requests.c.read + requests.c.written)
-            query = query.order_by(tokens.desc(), key).limit(most)
+            tokens: ColumnElement[int] = literal_column("fresh + read + written")
+            found = query.subquery()
+            query = select(found).order_by(tokens.desc(), found.c[column]).limit(most)
         return {row[0]: _totals(row[1:]) for row in self._connection.execute(query)}
 
     def by_hour_route_model(self, which: Which) -> dict[tuple[int, str, str], Totals]:
         """Sums by three columns at once: what each of them is summed from, in one pass."""
-        keys = (requests.c.hour, requests.c.route, requests.c.model)
-        query = _where(select(*keys, *SUMS), which).group_by(*keys)
+        query = self._summed(("hour", "route", "model"), which)
         return {tuple(row[:3]): _totals(row[3:]) for row in self._connection.execute(query)}
 
     def reasons(self, which: Which) -> list[tuple[str, bool, Totals]]:
         """Why tokens were not read, whether the provider said so, and the sums; the dearest
         first."""
-        keys = (requests.c.reason, requests.c.confirmed)
-        query = _where(select(*keys, *SUMS), which).where(requests.c.reason.is_not(None))
-        found = [
-            (row[0], bool(row[1]), _totals(row[2:]))
-            for row in self._connection.execute(query.group_by(*keys))
-        ]
+        query = self._summed(("reason", "confirmed"), which)
+        rows = [row for row in self._connection.execute(query) if row[0] is not None]
+        found = [(row[0], bool(row[1]), _totals(row[2:])) for row in rows]
+        found = [cell for cell in found if cell[2].requests]
         return sorted(found, key=lambda r: (-r[2].lost_cost, -r[2].lost, r[0]))
 
     def new_prefixes(self, since: float, until: float, history: float) -> int:
@@ -123,10 +133,12 @@ class Reader:
         hit = case((requests.c.read > 0, 1), else_=0)
         query = _where(select(hit, requests.c.ttft), which)
         query = query.where(requests.c.ttft.is_not(None), requests.c.status < 400)
-        found = {True: array("d"), False: array("d")}
-        for was_hit, seconds in self._connection.execute(query):
-            found[bool(was_hit)].append(seconds)
-        return {was_hit: _percentiles(values) for was_hit, values in found.items()}
+        query = query.where(requests.c.plan != PING)
+        # The driver's own rows: wrapping a million of them takes longer than reading them.
+        rows = self._connection.execute(query).cursor.fetchall()
+        hits = [seconds for was_hit, seconds in rows if was_hit]
+        misses = [seconds for was_hit, seconds in rows if not was_hit]
+        return {True: _percentiles(hits), False: _percentiles(misses)}
 
     def dropped(self, which: Which) -> Drops:
         """Requests without a row; of which tenant, route or model is not known."""
@@ -151,6 +163,19 @@ class Reader:
             columns = dict(row._mapping)
             yield record_of(columns, columns)
 
+    def _summed(self, keys: Sequence[str], which: Which) -> Select[Any]:
+        """Sums by columns: from those by hour as far as there are any, else from the rows."""
+        columns = [requests.c[name] for name in keys]
+        raw = _where(select(*columns, *SUMS), which).group_by(*columns)
+        found = self._rolled.within(which.since, which.until) if self._rolled else None
+        if found is None or not set(keys) <= set(KEYS):
+            return raw
+        cells = [rollups.c[name] for name in keys]
+        rolled = _alike(select(*cells, *sums_of(rollups)).where(found.summed()), rollups, which)
+        parts = union_all(raw.where(found.rest()), rolled.group_by(*cells)).subquery()
+        merged = [parts.c[name] for name in keys]
+        return select(*merged, *sums_of(parts)).group_by(*merged)
+
     def _mapping(self, query: Select[Any]) -> Any:
         return self._connection.execute(query).mappings().first()
 
@@ -161,10 +186,14 @@ def _where(query: Select[Any], which: Which) -> Select[Any]:
         conditions.append(requests.c.time >= which.since)
     if which.until < inf:
         conditions.append(requests.c.time < which.until)
+    return _alike(query.where(and_(True, *conditions)), requests, which)
+
+
+def _alike(query: Select[Any], table: Table, which: Which) -> Select[Any]:
     for name in ("tenant", "route", "model"):
         if (value := getattr(which, name)) is not None:
-            conditions.append(requests.c[name] == value)
-    return query.where(and_(True, *conditions))
+            query = query.where(table.c[name] == value)
+    return query
 
 
 _KINDS = {f.name: float if f.type == "float" else int for f in fields(Totals)}
@@ -179,8 +208,8 @@ def _totals(row: Any) -> Totals:
     return Totals(**values)
 
 
-def _percentiles(values: array[float]) -> Percentiles:
-    ordered = sorted(values)
-    count = len(ordered)
-    ranks = (ordered[ceil(count * share) - 1] if count else None for share in (0.5, 0.9, 0.99))
+def _percentiles(values: list[float]) -> Percentiles:
+    values.sort()
+    count = len(values)
+    ranks = (values[ceil(count * share) - 1] if count else None for share in (0.5, 0.9, 0.99))
     return Percentiles(count, *ranks)

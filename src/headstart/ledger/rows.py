@@ -127,11 +127,13 @@ def _clean(value: str) -> str:
 
 
 def _count(value: int) -> int:
+    if type(value) is int and 0 <= value <= _MOST:
+        return value
     return min(max(int(value), 0), _MOST)
 
 
 def _number(value: float | None) -> float | None:
-    if value is None:
-        return None
+    if value is None or (type(value) is float and -_MOST <= value <= _MOST):
+        return value
     value = float(value)
     return value if isfinite(value) and abs(value) <= _MOST else None

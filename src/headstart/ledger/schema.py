@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,6 +18,8 @@ from sqlalchemy import (
     Table,
     Text,
 )
+
+from headstart.ledger.totals import Totals
 
 VERSION = 1
 """Of the schema. A ledger of another version is refused, never changed."""
@@ -96,6 +100,23 @@ details = Table(
     Column("prompt", Text),
 )
 """What only the explanation of one request needs, apart so that reports do not read it."""
+
+rollups = Table(
+    "headstart_rollups",
+    metadata,
+    Column("hour", Integer, nullable=False, index=True),
+    Column("tenant", String(256), nullable=False),
+    Column("route", String(256), nullable=False),
+    Column("model", String(256), nullable=False),
+    Column("prefix", String(256)),
+    Column("reason", String(32)),
+    Column("confirmed", Boolean, nullable=False),
+    *(
+        Column(field.name, Float(53) if field.type == "float" else BigInteger)
+        for field in fields(Totals)
+    ),
+)
+"""Sums over rows that agree in these; several may agree with each other."""
 
 dropped = Table(
     "headstart_dropped",

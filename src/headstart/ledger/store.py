@@ -12,10 +12,13 @@ from sqlalchemy import URL, Connection, Engine, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headstart.ledger.connect import create, writing
+from headstart.ledger.rollups import forget, roll
 from headstart.ledger.schema import details, dropped, requests
 
 PRUNED_AT_ONCE = 2000
 """Rows a transaction, so that no other process waits long for its turn."""
+DETAILS_KEPT = 20_000
+"""Requests that keep their details where there is not room for all."""
 _VACUUMED_AT_ONCE = 2048
 """Pages given back a transaction."""
 
@@ -72,12 +75,26 @@ class Store:
             until = self._surplus(connection, before, limit_bytes)
             if until is None:
                 return False
-            connection.execute(delete(requests).where(requests.c.time <= until))
+            plain = self._detailed(connection) if until >= before else None
+            if plain is not None:
+                until = plain
+            else:
+                connection.execute(delete(requests).where(requests.c.time <= until))
+                connection.execute(delete(dropped).where(dropped.c.until <= until))
+                if self._file:
+                    forget(connection, until)
             connection.execute(delete(details).where(details.c.time <= until))
-            connection.execute(delete(dropped).where(dropped.c.until <= until))
         if self._file:
             self._shrink()
         return True
+
+    def roll(self, now: float) -> bool:
+        """Sum up rows for reports (SQLite alone); whether there may be more to do."""
+        self._settle()
+        if not self._file:
+            return False
+        with self._engine.begin() as connection:
+            return roll(connection, now)
 
     def _shrink(self) -> None:
         """Give freed pages back: the pragma frees one a step, and a script is stepped
@@ -106,6 +123,14 @@ class Store:
                 create(connection)
             self._opened = _identity(self._file) if self._file else []
             self._created = True
+
+    def _detailed(self, connection: Connection) -> float | None:
+        """The time up to which details go before any row does for want of room; None where
+        few have any. A row is some hundred bytes, the outline of a long prompt thousands."""
+        oldest = select(details.c.time).order_by(details.c.time)
+        last = connection.execute(oldest.offset(PRUNED_AT_ONCE - 1).limit(1)).scalar()
+        many = connection.execute(oldest.offset(DETAILS_KEPT).limit(1)).scalar()
+        return None if last is None or many is None else float(last)
 
     def _surplus(self, connection: Connection, before: float, limit: int | None) -> float | None:
         """The time up to which rows go now."""

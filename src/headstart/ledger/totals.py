@@ -11,6 +11,7 @@ class Totals:
     """Tokens and USD of a group of requests. Money leaves out what has no price."""
 
     requests: int = 0
+    """Those of clients: pings count in money alone."""
     failed: int = 0
     """Status 400 and above."""
     estimated: int = 0
@@ -48,6 +49,10 @@ class Totals:
     """The same for cost."""
     cost_compared: float = 0.0
     """Actual cost of those that ``cost_error`` is about."""
+    pings: int = 0
+    """Keep-alive pings."""
+    pings_cost: float = 0.0
+    """Part of ``cost``."""
     first: float = inf
     """Unix seconds of the first request."""
     last: float = -inf

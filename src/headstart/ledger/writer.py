@@ -127,6 +127,7 @@ class Writer(threading.Thread):
         try:
             before = -inf if self._retention is None else self._clock() - self._retention
             more = self._store.prune(before, self._limit)
+            more = self._store.roll(self._clock()) or more
             self._well(0)
         except Exception as error:
             self._ill(error)

@@ -3,6 +3,14 @@ of a request."""
 
 from headstart.usage.buckets import Usage
 from headstart.usage.reasons import MissReason
-from headstart.usage.record import RequestRecord
+from headstart.usage.record import CACHE_CREATED, CACHE_STORED, NOBODYS, PING, RequestRecord
 
-__all__ = ["MissReason", "RequestRecord", "Usage"]
+__all__ = [
+    "CACHE_CREATED",
+    "CACHE_STORED",
+    "NOBODYS",
+    "PING",
+    "MissReason",
+    "RequestRecord",
+    "Usage",
+]

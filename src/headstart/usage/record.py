@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from headstart.usage.buckets import Usage
 from headstart.usage.reasons import MissReason
 
+PING = "ping"
+"""The plan of a record that is a keep-alive ping's: what it cost counts, but it is nobody's
+request."""
+CACHE_CREATED = "cache_create"
+"""So is an explicit cache object that was made: its tokens, at the price of plain input."""
+CACHE_STORED = "cache_storage"
+"""And the time that one was held since the row before: no tokens, and the price of storage."""
+NOBODYS = (PING, CACHE_CREATED, CACHE_STORED)
+
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from headstart.cli.report import report
 from headstart.cli.report.command import moment
 from headstart.ledger import Ledger
-from headstart.usage import MissReason, Usage
+from headstart.usage import PING, MissReason, Usage
 from tests.ledger.samples import sample
 
 HOUR = 3600.0
@@ -121,6 +121,24 @@ def test_it_can_be_narrowed(ledger: Path) -> None:
     late = as_json("--ledger", ledger, "--since", "11h")
     assert [p["prefix"] for p in late["by_prefix"]] == ["after"]
     assert as_json("--ledger", ledger, "--until", "11h")["total"]["hit_rate"] == 0.9
+
+
+def test_pings_are_money_but_nobodys_requests(ledger: Path) -> None:
+    before = as_json("--ledger", ledger)["total"]
+    writing = Ledger.open(ledger, retention=None)
+    ping = {"plan": PING, "usage": Usage(read=9000, fresh=10, output=1), "cost": 0.5}
+    for _ in range(3):
+        writing.record(sample(time=time.time() - 10, **ping, cost_uncached=0.0, lost=5))
+    writing.close()
+    after = as_json("--ledger", ledger)["total"]
+    for name in ("requests", "hit_rate", "input", "lost"):
+        assert after[name] == before[name]
+    assert after["cost"] == pytest.approx(before["cost"] + 1.5)
+    assert after["saved"] == pytest.approx(before["saved"] - 1.5)
+    assert (after["pings"], after["pings_cost"]) == (3, pytest.approx(1.5))
+    assert "keep-alive pings 3, $1.50 of the spend" in " ".join(
+        run("--ledger", ledger).stdout.split()
+    )
 
 
 def test_people_read_the_same(ledger: Path) -> None:

@@ -56,6 +56,9 @@ def headlines(report: Report) -> list[tuple[str, str]]:
     ]
     for name, hit in (("hits", True), ("misses", False)):
         lines.append((f"TTFT of {name}", _ttft(report.ttft[hit])))
+    if total.pings:
+        pings = f"{total.pings:,}, {money(total.pings_cost)} of the spend"
+        lines.append(("keep-alive pings", pings))
     if total.waited:
         lines.append(("waited for a leader", f"{total.waited:,.1f} s in all"))
     if report.dropped:
