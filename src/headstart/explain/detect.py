@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -99,37 +99,39 @@ def _of_messages(data: dict[str, Any], model: str | None) -> Hosted:
     bedrock = isinstance(version, str) and version.startswith("bedrock")
     if bedrock or data.get("schemaVersion") == "messages-v1":
         return _DIALECTS["bedrock-invoke"]
-    blocks = _blocks(data)
-    if any(name in data for name in _CONVERSE) or any("type" not in block for block in blocks):
+    if any(name in data for name in _CONVERSE) or "type" not in next(_blocks(data), {"type": ""}):
         return _DIALECTS["bedrock-converse"]
     named = model or data.get("model")
     name = named if isinstance(named, str) else ""
-    if _is_anthropic(data, blocks, name):
+    if _is_anthropic(data, name):
         return _DIALECTS["anthropic"]
     provider = "openrouter" if "/" in name else provider_of_model(name)
     return COMPATIBLE.get(provider or "", _DIALECTS["openai-chat"])
 
 
-def _is_anthropic(data: dict[str, Any], blocks: list[dict[str, Any]], model: str) -> bool:
+def _is_anthropic(data: dict[str, Any], model: str) -> bool:
     if any(name in data for name in _ANTHROPIC):
         return True
     tools = data.get("tools")
     if isinstance(tools, list) and any(isinstance(t, dict) and "input_schema" in t for t in tools):
         return True
-    if any(block.get("type") in _ANTHROPIC_BLOCKS for block in blocks):
+    if any(block.get("type") in _ANTHROPIC_BLOCKS for block in _blocks(data)):
         return True
     if not model.startswith("claude") or "max_tokens" not in data:
         return False
     return all(message.get("role") in ("user", "assistant") for message in _messages(data))
 
 
-def _messages(data: dict[str, Any]) -> list[dict[str, Any]]:
+def _messages(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     found = data["messages"]
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return (
+        (item for item in found if isinstance(item, dict)) if isinstance(found, list) else iter(())
+    )
 
 
-def _blocks(data: dict[str, Any]) -> list[dict[str, Any]]:
+def _blocks(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Content blocks of all messages, where content is a list."""
-    contents = (message.get("content") for message in _messages(data))
-    lists = [content for content in contents if isinstance(content, list)]
-    return [block for content in lists for block in content if isinstance(block, dict)]
+    for message in _messages(data):
+        content = message.get("content")
+        if isinstance(content, list):
+            yield from (block for block in content if isinstance(block, dict))

@@ -46,6 +46,10 @@ _ORDER: Final[tuple[type[Importer], ...]] = (
 )
 """The most particular first."""
 _ALL: Final[tuple[type[Importer], ...]] = (*_ORDER, Ledger)
+PEEKED: Final = frozenset(
+    ("type", "object", "message", "@message", "log", "data", "input", "messages")
+)
+"""Fields whose content may decide; without them, a row's kind follows from its fields' names."""
 KINDS: Final[Mapping[str, type[Importer]]] = MappingProxyType({kind.name: kind for kind in _ALL})
 """By name."""
 

@@ -180,7 +180,7 @@ def _request(row: Row) -> _Request:
     around = _members(raw)
     if around is None:
         return _Request(raw, address, {}, row)
-    headers = kept_headers(first(around, ("headers",)))
+    headers = kept_headers(decoded(around["headers"])) if "headers" in around else {}
     inner = name_of(first(around, ("url", "path", "uri")))
     address = address_of(inner) if inner else address
     if not any(name in around for name in _PROMPTS):

@@ -6,18 +6,22 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain, islice
+from typing import Final
 
 from headstart.audit.importers.anthropic_report import Sum, UsageReport
 from headstart.audit.importers.batches import BatchRequests
 from headstart.audit.importers.contract import Importer, Item, Unreadable
 from headstart.audit.importers.detection import LOOKED_AT, kind_among, row_of
-from headstart.audit.importers.kinds import kind_named, kind_of
+from headstart.audit.importers.kinds import PEEKED, kind_named, kind_of
 from headstart.audit.importers.ledger import Ledger, is_ledger, read_ledger
 from headstart.audit.importers.opening import Advance, opened, pieces
 from headstart.audit.importers.rows import Foreign, Line, rows
 from headstart.audit.importers.values import Row
 from headstart.audit.importers.work import Work
 from headstart.audit.record import Broken, Place
+
+_SHAPES: Final = 256
+"""Sets of keys whose importer is remembered."""
 
 
 class Reading:
@@ -29,6 +33,7 @@ class Reading:
         self._notes: list[str] = []
         self._importers: dict[str, Importer] = {}
         self._counts: Counter[str] = Counter()
+        self._shapes: dict[tuple[str, ...], Importer | None] = {}
 
     @property
     def format(self) -> str:
@@ -130,5 +135,11 @@ class Reading:
                 yield Broken(place, f"it could not be read ({type(error).__name__})")
 
     def _suited(self, row: Row) -> Importer | None:
+        shape = tuple(row)
+        if shape in self._shapes:
+            return self._shapes[shape]
         kind = kind_of(row)
-        return self._importer(kind) if kind is not None else None
+        importer = self._importer(kind) if kind is not None else None
+        if PEEKED.isdisjoint(row) and len(self._shapes) < _SHAPES:
+            self._shapes[shape] = importer
+        return importer
