@@ -155,6 +155,16 @@ def test_a_clock_that_goes_back() -> None:
     assert found.account == pytest.approx(-0.1)
 
 
+def test_what_only_came_by_is_no_use() -> None:
+    demands = Demands()
+    for number in range(9):
+        found = demands.see("whole", 5000, 60.0 * number)
+    assert found.account == -1
+    for number in range(9, 12):
+        found = demands.use("whole", 5000, 0, FLASH, 60.0 * number)
+    assert worth(found, FLASH, 720.0) > 0
+
+
 def test_memory_is_bounded() -> None:
     demands = Demands(limit=10)
     for number in range(100):

@@ -14,7 +14,7 @@ from headstart.planner.contract import (
     Reason,
     Wake,
 )
-from headstart.planner.demand import Demand, Terms
+from headstart.planner.demand import LEAST_TTL, Demand, Terms
 from headstart.planner.explicit import ExplicitPlanner, Lease, Making, Prefix
 from headstart.planner.followers import Followers, Seat
 from headstart.planner.planner import TrafficPlanner
@@ -24,6 +24,7 @@ from headstart.planner.storage import hold, least_reads, worth_creating
 
 __all__ = [
     "CREDIT",
+    "LEAST_TTL",
     "SHARE",
     "Allowance",
     "Budget",

@@ -127,13 +127,19 @@ class Demands:
 
     def use(self, name: Hashable, tokens: int, covered: int, terms: Terms, now: float) -> Demand:
         """A request with a prefix of that name; see ``Demand.use``."""
+        known = name in self._held
+        demand = self.see(name, tokens, now)
+        if known:
+            demand.use(tokens, covered, terms, now)
+        return demand
+
+    def see(self, name: Hashable, tokens: int, now: float) -> Demand:
+        """A prefix of that name came by: a later request may be a use of it."""
         demand = self._held.get(name)
         if demand is None:
             demand = self._held[name] = Demand(tokens, now)
             if len(self._held) > self._limit:
                 self._held.popitem(last=False)
-        else:
-            demand.use(tokens, covered, terms, now)
         self._held.move_to_end(name)
         return demand
 

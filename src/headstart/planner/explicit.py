@@ -27,6 +27,8 @@ class Prefix(NamedTuple):
     name: Hashable
     """The same for the same bytes of the same tenant, credential and model."""
     tokens: int
+    readable: bool = True
+    """The request could read an object of it. One of all that it asks only a longer one can."""
 
 
 class Making(NamedTuple):
@@ -80,13 +82,16 @@ class ExplicitPlanner:
             missed = 1 - lease.making.demand.implicit
             saved = min(lease.tokens, read) * (1 - terms.read) * missed
         budget.spend(total - saved, total)
-        mine = None if lease is None else lease.making.prefix.name
-        return [
-            lease.making.demand
-            if lease is not None and prefix.name == mine
-            else self._demands.use(prefix.name, prefix.tokens, min(read, prefix.tokens), terms, now)
-            for prefix in prefixes
-        ]
+        return [self._met(prefix, read, lease, terms, now) for prefix in prefixes]
+
+    def _met(
+        self, prefix: Prefix, read: int, lease: Lease | None, terms: Terms, now: float
+    ) -> Demand:
+        if lease is not None and prefix.name == lease.making.prefix.name:
+            return lease.making.demand
+        if not prefix.readable:
+            return self._demands.see(prefix.name, prefix.tokens, now)
+        return self._demands.use(prefix.name, prefix.tokens, min(read, prefix.tokens), terms, now)
 
     def wanted(
         self,

@@ -59,7 +59,7 @@ class CacheResources:
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self.foreign = False
         """Others make objects too: a name that is not known is taken to be one, of as many
-        tokens as the provider last said were read of it."""
+        tokens as were read at least by a request that named it."""
         self._serial = 0
         self._now = float("-inf")
 
@@ -144,9 +144,10 @@ class CacheResources:
         return found
 
     def reported(self, name: str, read: int) -> None:
-        """So many tokens were read from it, as the provider says."""
-        if self.foreign and name not in self._live:
-            self._sizes[name] = read
+        """A request that named it read so many tokens, as the provider says: all of it, and
+        more where a longer prefix was cached as well."""
+        if self.foreign and read and name not in self._live:
+            self._sizes[name] = min(read, self._sizes.get(name, read))
             self._sizes.move_to_end(name)
             if len(self._sizes) > self._limit:
                 self._sizes.popitem(last=False)
