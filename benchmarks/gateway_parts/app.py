@@ -7,6 +7,7 @@ import os
 
 from headstart.ledger import Ledger
 from headstart.server.gateway import Upstream, create_gateway
+from headstart.server.lifecycle import settle_memory
 
 _URL = os.environ["UPSTREAM"]
 _LEDGER = Ledger.open(os.environ["LEDGER"])
@@ -14,3 +15,4 @@ app = create_gateway(
     {name: Upstream(base_url=_URL, provider=name) for name in ("anthropic", "openai")},
     sink=_LEDGER.record,
 )
+settle_memory()

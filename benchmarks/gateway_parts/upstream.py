@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 _WORDS = 32
+_STREAM = re.compile(rb'"stream": ?true')
+"""However it is written: the floor writes each body anew, without spaces."""
 _PROMPT = {"prompt_tokens": 2048, "completion_tokens": 32, "total_tokens": 2080}
 _CHAT_USAGE = {**_PROMPT, "prompt_tokens_details": {"cached_tokens": 1920}}
 _USAGE = {
@@ -100,7 +103,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         more = message.get("more_body", False)
     ends = parts[0][:4096] + parts[-2 if len(parts) > 1 else -1][-4096:] + parts[-1][-4096:]
     messages = scope["path"].endswith("/messages")
-    if b'"stream": true' not in ends:
+    if _STREAM.search(ends) is None:
         body = MESSAGE if messages else CHAT
         headers = [(b"content-type", b"application/json")]
         headers.append((b"content-length", str(len(body)).encode()))

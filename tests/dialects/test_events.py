@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,21 @@ def test_any_bytes_in_any_cut(data: bytes, places: list[int]) -> None:
     assert read(cut(data, places)) == read([data])
 
 
+_TOLD = re.compile(rb"a|:\\s*+(?!b)")
+
+
+@given(_STREAMS, st.lists(st.integers(0, 120), max_size=12))
+def test_what_is_asked_for_is_not_left_out(
+    lines: list[tuple[bytes, bytes]], places: list[int]
+) -> None:
+    data = b"".join(line + end for line, end in lines)
+    reader = EventData(_TOLD)
+    found = [event for chunk in cut(data, places) for event in reader.feed(chunk)]
+    assert [event for event in found if _TOLD.search(event)] == [
+        event for event in read([data]) if _TOLD.search(event)
+    ]
+
+
 def test_what_is_too_long_is_skipped_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "MOST_BYTES", 10)
     reader = EventData()
@@ -66,7 +83,7 @@ def test_the_latest_usage_counts_and_events_without_are_not_decoded() -> None:
         seen.append(value)
         return Facts(Usage(fresh=value["usage"]) if isinstance(value, dict) else None)
 
-    reader = EventFacts(lambda data: b'"usage"' in data, find)
+    reader = EventFacts(re.compile(rb'"usage"'), find)
     reader.feed(event({"usage": 1}) + event({"other": 5}, "name") + event({"usage": 2}))
     reader.feed(b'data: {"usage":\n\n')
     assert reader.usage == Usage(fresh=2)

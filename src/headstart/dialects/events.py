@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,12 +14,16 @@ MOST_BYTES = 16 * 2**20
 """An event that is longer is skipped: memory stays bounded whatever an upstream sends."""
 
 _BREAKS = (b"\r\n", b"\r")
+_ANY = re.compile(b"")
 
 
 class EventData:
     """The ``data`` of each event. Never raises."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: re.Pattern[bytes] = _ANY) -> None:
+        """``told`` matches in every event that is asked for, within one line or across white
+        space; others may be left out."""
+        self._told = told
         self._rest: list[bytes] = []
         self._held = 0
         self._data: list[bytes] = []
@@ -33,14 +38,42 @@ class EventData:
         if self._after_cr and chunk[:1] == b"\n":
             chunk = chunk[1:]
         self._after_cr = chunk[-1:] == b"\r" if chunk else False
-        for end in _BREAKS:
-            chunk = chunk.replace(end, b"\n")
-        *lines, rest = chunk.split(b"\n")
+        if b"\r" in chunk:
+            for end in _BREAKS:
+                chunk = chunk.replace(end, b"\n")
+        at = 0
+        if self._rest or self._data or self._skipping:
+            at = chunk.find(b"\n\n") + 2 if b"\n\n" in chunk else len(chunk)
+            yield from self._by_line(chunk[:at])
+        if at < len(chunk) <= MOST_BYTES:
+            last = chunk.rfind(b"\n\n", at) + 2
+            if last > 1:
+                yield from self._whole(chunk, at, last)
+                at = last
+        yield from self._by_line(chunk[at:])
+
+    def _by_line(self, part: bytes) -> Iterator[bytes]:
+        *lines, rest = part.split(b"\n")
         for line in lines:
             whole = b"".join((*self._rest, line))
             self._rest, self._held = [], 0
             yield from self._line(whole)
         self._hold(rest)
+
+    def _whole(self, chunk: bytes, at: int, end: int) -> Iterator[bytes]:
+        """Of events that begin at byte ``at`` or later and end before ``end``: most of a stream
+        has nothing to tell, and is not looked at line by line."""
+        while at < end and (match := self._told.search(chunk, at, end)) is not None:
+            before = chunk.rfind(b"\n\n", at, match.start())
+            start = at if before < 0 else before + 2
+            stop = chunk.find(b"\n\n", match.start(), end)
+            if stop < 0:  # three line ends at the end of what is whole
+                return
+            at = stop + 2
+            lines = chunk[start:at].split(b"\n")
+            data = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
+            if data:
+                yield b"\n".join(data)
 
     def _line(self, line: bytes) -> Iterator[bytes]:
         if not line:
@@ -68,18 +101,18 @@ class EventData:
 
 
 class EventFacts(UsageReader):
-    """Facts in the events of a stream: ``told`` finds something in every event that is worth
-    decoding, and ``find`` looks at one. Neither raises."""
+    """Facts in the events of a stream: ``told`` matches in every event that is worth
+    decoding (see ``EventData``), and ``find`` looks at one and does not raise."""
 
-    def __init__(self, told: Callable[[bytes], object], find: Callable[[Any], Facts]) -> None:
-        self._events = EventData()
+    def __init__(self, told: re.Pattern[bytes], find: Callable[[Any], Facts]) -> None:
+        self._events = EventData(told)
         self._told = told
         self._find = find
         self._facts = Facts()
 
     def feed(self, chunk: bytes) -> None:
         for data in self._events.feed(chunk):
-            if self._told(data):
+            if self._told.search(data) is not None:
                 self._facts = self._facts.updated(self._find(decoded(data)))
 
     @property

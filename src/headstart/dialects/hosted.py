@@ -63,6 +63,17 @@ class Marked(NamedTuple):
             at = end
         return b"".join((*kept, self.body[at:]))
 
+    def restores(self, original: bytes) -> bool:
+        """Whether these are the client's bytes, without making them again."""
+        view, at, upto = memoryview(self.body), 0, 0
+        for start, end in self.spans:
+            if not original.startswith(view[at:start], upto):
+                return False
+            upto += start - at
+            at = end
+        rest = len(view) - at
+        return upto + rest == len(original) and original.startswith(view[at:], upto)
+
 
 class Unmarkable(ValueError):
     """Directives can't be spliced into this body with certainty: send it as it is."""

@@ -62,27 +62,30 @@ def choose(places: Sequence[Place], read: int, total: int, prices: Prices, room:
     gains = _gains(places, prices)
     written = [max(0, place.tokens - read) for place in places]
     base = prices.read * read + total - read
-    premium = prices.short[1] - 1
-    best = Choice(-1, -1, base, sum(gain[0] for gain in gains))
-    longs = range(-1, len(places)) if prices.long else range(-1, 0)
-    for long in longs:
-        if long >= 0 and not written[long]:
-            continue
-        kept = written[long] if long >= 0 else 0
+    premium, most, count = prices.short[1] - 1, total + room, len(places)
+    rest = [sum([gain[0] for gain in gains[first:]]) for first in range(count + 1)]
+    best = Choice(-1, -1, base, rest[0])
+    least, head = best.cost - best.gain, 0.0
+    for long in range(-1, count if prices.long else 0):
+        kept = 0
+        if long >= 0:
+            kept = written[long]
+            head += gains[long][2]
+            if not kept:
+                continue
         upto = base + kept * ((prices.long[1] if prices.long else 0) - 1)
-        head = sum(gains[i][2] for i in range(long + 1))
-        for short in range(long, len(places)):
-            if short > long and not written[short]:
-                continue
-            if short < 0:
-                continue
+        middle = 0.0
+        for short in range(max(long, 0), count):
+            if short > long:
+                middle += gains[short][1]
+                if not written[short]:
+                    continue
             cost = upto + (written[short] - kept) * premium
-            if cost > total + room:
+            if cost > most:
                 break
-            gain = head + sum(gains[i][1] for i in range(long + 1, short + 1))
-            gain += sum(gains[i][0] for i in range(short + 1, len(places)))
-            if cost - gain < best.cost - best.gain:
-                best = Choice(long, short, cost, gain)
+            gain = head + middle + rest[short + 1]
+            if cost - gain < least:
+                best, least = Choice(long, short, cost, gain), cost - gain
     return best
 
 

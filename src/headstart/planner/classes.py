@@ -13,10 +13,11 @@ _FEW: Final = 64
 """Tokens of output up to which a request is a small job: a title, a label, a count."""
 
 
-def place_path(place: str, features: Features, key: Key) -> Path:
-    """From what all traffic has in common down to one key's own: the place of the prefix
-    (its end, an inner place, the system text, a branch), what was said last, who asks."""
-    return (place, _last(features), _who(features), _depth(features), key)
+def asked_by(features: Features, key: Key) -> Path:
+    """What was said last, and who asks: from what all traffic has in common down to one key's
+    own. Behind the place of a prefix (its end, an inner place, the system text, a branch) it
+    is the path of that prefix's class."""
+    return (_last(features), _who(features), _depth(features), key)
 
 
 def pause_path(stop: str | None, features: Features, key: Key) -> Path:

@@ -10,10 +10,10 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from headstart.planner.choice import Place
-from headstart.planner.classes import place_path
-from headstart.planner.contract import Key, PlannedRequest
+from headstart.planner.classes import Path, asked_by
+from headstart.planner.contract import Features, Key, PlannedRequest
 from headstart.planner.episodes import Episodes
-from headstart.planner.gaps import Classes
+from headstart.planner.gaps import Class, Classes
 from headstart.planner.held import Held
 from headstart.prompt import Mark
 
@@ -46,6 +46,8 @@ class Memory:
         self._classes = classes
         self.episodes: Final = Episodes()
         self.held: Final = Held()
+        self._asked: tuple[Features | None, Path] = (None, ())
+        """The latest request's part of its classes' paths."""
 
     def meet(self, request: PlannedRequest, now: float) -> Met:
         """A request came: every prefix it shares with earlier ones is used again."""
@@ -77,15 +79,18 @@ class Memory:
         if tokens <= read:
             entry = self.held.get(self.read(request, read))
             held = max(held, request.rates.writes[0][0] if entry is None else entry.ttl)
-        path = place_path(kind, request.features, request.key)
-        return Place(segment, tokens, self._classes.at(path).hazards(), held)
+        return Place(segment, tokens, self._class(request, kind).hazards(), held)
 
     def watch(self, request: PlannedRequest, now: float, found: Iterable[tuple[int, str]]) -> None:
         """From now on the next use of these prefixes is waited for."""
+        scope, keys = scope_of(request.key), request.chain.keys
         for segment, kind in found:
-            path = place_path(kind, request.features, request.key)
-            prefix = scope_of(request.key) + request.chain.keys[segment]
-            self.episodes.begin(prefix, self._classes.at(path), now)
+            self.episodes.begin(scope + keys[segment], self._class(request, kind), now)
+
+    def _class(self, request: PlannedRequest, place: str) -> Class:
+        if self._asked[0] is not request.features:
+            self._asked = request.features, asked_by(request.features, request.key)
+        return self._classes.at((place, *self._asked[1]))
 
     def read(self, request: PlannedRequest, tokens: int) -> bytes:
         """The name of the prefix of so many tokens."""

@@ -5,6 +5,7 @@ OpenAI up to 5.5, Gemini's implicit cache, xAI, Mistral, Groq, Kimi, vLLM, SGLan
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any, ClassVar
 
 from headstart.prompt import CUT_BYTES, Chain, Cuts
@@ -60,7 +61,7 @@ class GranularEmulator(Flow):
 
     def _lose(self, ticket: Request, read: int, now: float) -> None:
         cuts, name = ticket.chain.cuts, ticket.place.name
-        keep = sum(1 for end in cuts.ends if end <= read)
+        keep = bisect_right(cuts.ends, read)
         self._tree.forget(cuts, keep, name)
         lifetime = self._steps.lifetime(ticket.chain)
         if ticket.answered:  # what it did not find it has written itself

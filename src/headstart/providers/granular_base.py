@@ -15,7 +15,7 @@ import msgspec
 from headstart.prompt import Chain, Mine, Prompt, Segment, chained
 from headstart.providers.contract import Emulator, Lookup, Pricer, Ticket
 from headstart.providers.granular_flight import InFlight
-from headstart.providers.granular_reasons import explain
+from headstart.providers.granular_reasons import Why, explain
 from headstart.providers.granular_request import Found, Place, Request
 from headstart.providers.granular_route import Router, partition
 from headstart.providers.granular_steps import Steps, unknowns
@@ -69,6 +69,8 @@ class Flow(Emulator):
         self._flight = InFlight(limit)
         self._now = float("-inf")
         self._serial = 0
+        self._last: tuple[Chain, Place, float, tuple[Found, Why]] | None = None
+        """What was found last, until anything changes."""
         self._open()
 
     def chain(self, prompt: Prompt, known: Mine | None = None) -> Chain:
@@ -85,6 +87,7 @@ class Flow(Emulator):
         chain = self._chained(prompt)
         now = max(now, self._now)
         place, lookup = self._look(chain, scope, now)
+        self._last = None
         self._now = now
         self._serial += 1
         ticket = Request(self, chain, place, lookup, f"{self.scheme}-{self._serial}")
@@ -98,6 +101,7 @@ class Flow(Emulator):
         if ticket.answered is not None:
             return
         ticket.answered = t is not None
+        self._last = None
         if t is not None:
             self._now = max(t, self._now)
         if ticket.lock is not None:
@@ -124,6 +128,7 @@ class Flow(Emulator):
                 return None
         if read >= predicted.read:
             return None
+        self._last = None
         self._lose(ticket, max(0, read - ticket.place.before), self._now)
         controls = ticket.chain.controls
         hinted = controls.key is not None or controls.session is not None
@@ -188,11 +193,8 @@ class Flow(Emulator):
     def _look(self, chain: Chain, scope: str, now: float) -> tuple[Place, Lookup]:
         place = self._place(chain, scope, now)
         total = place.before + chain.tokens
-        found = Found(place.before, None, 0, ())
-        if self._steps.cacheable(total):
-            found = self._find(chain, place, now)
+        found, why = self._found(chain, place, total, now)
         usage = self._steps.bill(chain, total, found.read)
-        why = explain(self._steps, chain, place, found, self._recall)
         price = self._price
         return place, Lookup(
             usage,
@@ -204,6 +206,19 @@ class Flow(Emulator):
             found.entry,
             (*self._warnings, *self._steps.warnings(chain)),
         )
+
+    def _found(self, chain: Chain, place: Place, total: int, now: float) -> tuple[Found, Why]:
+        """A request that goes out finds what was found for its plan a moment before."""
+        last = self._last
+        # Chains with the same keys, by identity, differ in their marks and controls alone.
+        if last is not None and last[0].keys is chain.keys and last[1:3] == (place, now):
+            return last[3]
+        found = Found(place.before, None, 0, ())
+        if self._steps.cacheable(total):
+            found = self._find(chain, place, now)
+        why = explain(self._steps, chain, place, found, self._recall)
+        self._last = chain, place, now, (found, why)
+        return found, why
 
     def _place(self, chain: Chain, scope: str, now: float) -> Place:
         owners = partition(self.rules, chain, scope)

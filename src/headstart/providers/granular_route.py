@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from headstart.prompt import CUT_BYTES, Chain
@@ -21,8 +22,11 @@ def partition(rules: Rules, chain: Chain, scope: str) -> str:
         controls.salt if rules.salt_partitions else None,
         controls.resource if rules.resources else None,
     )
-    if not any(parts):
-        return ""
+    return _name(parts) if any(parts) else ""
+
+
+@lru_cache(maxsize=1024)
+def _name(parts: tuple[str | None, ...]) -> str:
     return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -102,6 +102,8 @@ class Recall:
         self._half = limit // 2
         self._young = _Generation()
         self._old = _Generation()
+        self._last: tuple[Chain, str, Nearest | None] | None = None
+        """The latest question and its answer: it is asked for a plan, and for the request."""
 
     def remember(
         self, chain: Chain, scope: str, request: str, now: float, *, cached: int = 0
@@ -129,12 +131,20 @@ class Recall:
         if self._young.size + length + _OVERHEAD > self._half:
             self._young, self._old = _Generation(), self._young
         self._young.add(chain, seen)
+        self._last = None
 
     def nearest(self, chain: Chain, scope: str) -> Nearest | None:
         """The best match of all that is remembered, one under the same key before others;
         None if nothing is alike. Changes nothing."""
         if not chain.keys:
             return None
+        last = self._last
+        # Chains with the same keys, by identity, differ in their marks and controls alone.
+        if last is None or last[0].keys is not chain.keys or last[1] != scope:
+            last = self._last = chain, scope, self._nearest(chain, scope)
+        return last[2]
+
+    def _nearest(self, chain: Chain, scope: str) -> Nearest | None:
         shared, seen = self._here(chain, scope)
         if shared < len(chain.keys):
             further, other = self._anywhere(chain)
@@ -164,6 +174,7 @@ class Recall:
         except (msgspec.ValidationError, IndexError) as error:
             raise ValueError(f"not a saved memory: {error}") from None
         self._old, self._young = generations
+        self._last = None
 
     def _here(self, chain: Chain, scope: str) -> tuple[int, Seen | None]:
         """The best match among those who share entries, and segments shared."""

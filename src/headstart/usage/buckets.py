@@ -28,7 +28,17 @@ class Usage:
     write_12h: int = 0
 
     def __post_init__(self) -> None:
-        if min(getattr(self, name) for name in self.__slots__) < 0:
+        # Spelled out: several of these are made for each request.
+        if (
+            self.fresh < 0
+            or self.read < 0
+            or self.output < 0
+            or self.write_5m < 0
+            or self.write_30m < 0
+            or self.write_1h < 0
+            or self.write_12h < 0
+            or self.write_other < 0
+        ):
             raise ValueError(f"negative token count: {self}")
 
     @property

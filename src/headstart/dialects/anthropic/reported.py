@@ -7,6 +7,7 @@ null replaces what was there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -88,6 +89,7 @@ class _Event(msgspec.Struct):
     delta: _Delta | None = None
 
 
+_USAGE = re.compile(rb'"usage"')
 _MESSAGE = msgspec.json.Decoder(_Message)
 _EVENT = msgspec.json.Decoder(_Event)
 
@@ -146,7 +148,7 @@ class MessageUsageReader(UsageReader):
     """Reads a Messages event stream."""
 
     def __init__(self) -> None:
-        self._data = EventData()
+        self._data = EventData(_USAGE)
         self._events = MessageFacts()
 
     def feed(self, chunk: bytes) -> None:

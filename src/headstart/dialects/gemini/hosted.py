@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from headstart.prompt import Prompt
 from headstart.usage import Usage
 
 _FINISH_REASONS = {"stop": "STOP", "stop_sequence": "STOP", "length": "MAX_TOKENS"}
+_TELLING = re.compile(rb'"usageMetadata"')
 
 
 class Gemini(Hosted):
@@ -67,7 +69,7 @@ class Gemini(Hosted):
         return read_facts(decoded(body))
 
     def usage_reader(self) -> UsageReader:
-        return EventFacts(lambda data: b'"usageMetadata"' in data, read_facts)
+        return EventFacts(_TELLING, read_facts)
 
     def render(self, reply: Reply) -> bytes:
         finish = _FINISH_REASONS[reply.stop]

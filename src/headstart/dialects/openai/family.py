@@ -20,7 +20,8 @@ from headstart.dialects.openai.settings import settings_of
 from headstart.dialects.openai.usage_fields import UsageFields, at
 from headstart.prompt import Controls, Prompt, Segment
 
-_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_TELLING = re.compile(rb'"(?:usage|finish_reason)"\s*+:\s*+(?!null)')
+"""In what has usage or a stop reason, neither being null: in text the quotes are escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class OpenAIFamily(Hosted):
         return self._facts(decoded(body))
 
     def usage_reader(self) -> UsageReader:
-        return EventFacts(_telling, self._facts)
+        return EventFacts(_TELLING, self._facts)
 
     def error(self, err: DialectError, request_id: str) -> tuple[int, dict[str, str], bytes]:
         return error_response(err, request_id, self.format.errors)
@@ -137,12 +138,6 @@ class OpenAIFamily(Hosted):
             session=next((found for found in session if found), None),
             salt="\0".join(salts) or None,
         )
-
-
-def _telling(event: bytes) -> bool:
-    """Whether there is usage or a stop reason in it, neither being null: in text the quotes
-    would be escaped."""
-    return b'_tokens"' in event or _FINISHED.search(event) is not None
 
 
 def parsed(body: bytes) -> Fields:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import aiohttp
 
 from headstart.server.upstreams import Upstream
@@ -40,6 +42,9 @@ class Client:
 
 def timeout_of(upstream: Upstream) -> aiohttp.ClientTimeout:
     """To connect, and between two reads; no limit to a whole response."""
-    return aiohttp.ClientTimeout(
-        total=None, sock_connect=upstream.connect_timeout, sock_read=upstream.read_timeout
-    )
+    return _timeout(upstream.connect_timeout, upstream.read_timeout)
+
+
+@lru_cache(maxsize=64)
+def _timeout(connect: float, read: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read)

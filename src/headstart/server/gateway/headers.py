@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from multidict import CIMultiDict
 
@@ -26,6 +26,25 @@ _RESPONSE = _HOP | {b"date"}
 """The server that answers the client writes a date of its own."""
 KEY = b"x-headstart-key"
 OWN = b"x-headstart-"
+
+
+class Headers(Mapping[str, str]):
+    """A request's headers as text, of which few are ever asked for."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Raw) -> None:
+        """Names in lower case; the last of a name counts."""
+        self._raw = dict(raw)
+
+    def __getitem__(self, name: str) -> str:
+        return self._raw[name.encode("latin-1")].decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
 
 
 def request_headers(raw: Raw, dropped: frozenset[bytes] = frozenset()) -> CIMultiDict[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ def planned_request(
     """All that a planner may know of a request. Free of content."""
 
     def peek(marks: Sequence[Mark]) -> Lookup:
-        asked = chain if tuple(marks) == chain.marks else replace(chain, marks=tuple(marks))
+        asked = chain if marks == chain.marks else chain.marked(tuple(marks))
         return model.emulator.peek(asked, now, scope=key.tenant)
 
     segments = call.prompt.segments
@@ -52,14 +51,17 @@ def features_of(call: Call) -> Features:
     """Where in its conversation a request stands."""
     segments = call.prompt.segments
     last = segments[-1].message if segments else -1
-    inputs = {segment.type for segment in segments if segment.message == last}
+    inputs: set[str] = set()
     turns: set[int] = set()
     calls: set[int] = set()
     for segment in segments:
-        if segment.role == "user":
-            turns.add(segment.message)
-        elif segment.role == "assistant":
-            calls.add(segment.message)
+        message, role = segment.message, segment.role
+        if role == "user":
+            turns.add(message)
+        elif role == "assistant":
+            calls.add(message)
+        if message == last:
+            inputs.add(segment.type)
     return Features(
         inputs=tuple(sorted(inputs)),
         turn=max(1, len(turns)),
@@ -72,7 +74,7 @@ def features_of(call: Call) -> Features:
 
 def wire_key(secret: bytes, tenant: str, key: str) -> str:
     """A routing key that no other tenant's request can have."""
-    return hmac.new(secret, f"{tenant}\0{key}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(secret, f"{tenant}\0{key}".encode(), "sha256").hex()[:32]
 
 
 def spliced(hosted: Hosted, body: bytes, plan: Plan, rules: Rules, cache_key: str | None) -> Marked:
@@ -89,7 +91,7 @@ def spliced(hosted: Hosted, body: bytes, plan: Plan, rules: Rules, cache_key: st
         marked = hosted.mark(start, places)
     if cache_key is not None:
         marked = _with_key(marked, cache_key)
-    if marked.original() != start:
+    if not marked.restores(start):
         raise Unmarkable("the client's bytes would not be left")
     return marked
 
@@ -119,7 +121,7 @@ def rechained(chain: Chain, plan: Plan, cache_key: str | None) -> Chain:
         controls = replace(controls, key=cache_key)
     if marks == chain.marks and controls is chain.controls:
         return chain
-    return replace(chain, marks=marks, controls=controls)
+    return chain.marked(marks, controls)
 
 
 def version_of(prompt: Prompt, chain: Chain) -> bytes:
