@@ -77,7 +77,7 @@ def _behind(
     directive = next((d for d in found if d.path[: len(own)] == own), found[-1])
     tokens = layout.end(reached) if layout.model else None
     usd = None
-    if layout.model is not None and tokens:
+    if layout.model is not None and tokens and tokens >= layout.model.minimum:
         bucket = layout.model.bucket(layout.prompt.segments[reached].ttl)
         usd = layout.model.wasted(tokens, bucket, layout.total)
     where = layout.paths.get(first)

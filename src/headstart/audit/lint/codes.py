@@ -77,7 +77,7 @@ def _text(number: int, row: tuple[VolatileKind, Severity, str, Loses]) -> Code:
 
 def _compared(number: int, row: tuple[VolatileKind, str]) -> Code:
     kind, title = row
-    reason = f"{_KEY}. Two requests here say the same and write it in two ways."
+    reason = f"{_KEY}. Requests that say the same in two ways of writing are two prompts to it."
     return Code(
         f"HS{number:03}", kind.replace("_", "-"), "error", title, reason, _said(kind), "change"
     )

@@ -148,4 +148,6 @@ def _below(folder: Path, exclude: Sequence[str]) -> Iterator[File | Problem]:
 
 def _is_prompt(path: Path) -> bool:
     name = "/".join(path.parts[-2:]).lower()
+    if ".html" in path.name.lower() or path.stem.lower() in ("readme", "changelog", "index"):
+        return False
     return path.suffix.lower() not in (".txt", ".md") or any(word in name for word in _PROMPT_WORDS)

@@ -14,7 +14,7 @@ _KINDS: Final[tuple[tuple[VolatileKind, str], ...]] = (
     (_K.TIME, r"(?:current|local|system)_?time"),
     (_K.UUID, r"uuid[14]?|guid"),
     (_K.ULID, r"ulid"),
-    (_K.REQUEST_ID, r"(?:request|req|message|response|run|call|job|invocation)_?id"),
+    (_K.REQUEST_ID, r"(?:request|req|message|run|invocation)_?id"),
     (_K.SESSION_ID, r"(?:session|conversation|thread|chat)_?id"),
     (_K.TRACE_ID, r"(?:trace|span|correlation)_?id"),
     (_K.TOKEN, r"nonce|random_\w+|cache_?buster"),
@@ -34,7 +34,7 @@ _KINDS: Final[tuple[tuple[VolatileKind, str], ...]] = (
 _NAMED: Final = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
 _IN_TEMPLATES: Final = {"date": _K.DATE, "time": _K.TIME, "datetime": _K.TIMESTAMP}
 _ASKED: Final = re.compile(
-    r"(?:user_?)?(?:question|query|input|message|request|prompt)|context|documents?|docs"
+    r"(?:user_?)?(?:question|query|input|message|request)|context|documents?|docs"
     r"|(?:retrieved|search)_\w+|(?:chat_?)?history|conversation|transcript|passages?|article"
     r"|(?:input_)?text"
 )

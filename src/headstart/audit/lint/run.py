@@ -75,7 +75,8 @@ class Linter:
         for _ in range(_MOST_ROUNDS):
             outcome.findings = []
             found = lint_python(outcome.path, data, self._model)
-            self._keep(outcome, found, in_python(data.decode("utf-8-sig")), file)
+            ignores = in_python(data.decode("utf-8-sig")) if found else Ignores()
+            self._keep(outcome, found, ignores, file)
             if not fix:
                 break
             data, count = fixed(data, outcome.findings)

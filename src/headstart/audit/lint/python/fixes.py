@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from functools import cached_property
 
 from headstart.audit.lint.finding import Edit
 from headstart.audit.lint.position import Lines
@@ -23,17 +24,14 @@ class Source:
     """A module's bytes, and where its nodes lie in them."""
 
     def __init__(self, data: bytes) -> None:
+        """SyntaxError, ValueError, RecursionError, MemoryError as ``ast.parse``."""
         self.data = data
         self.lines = Lines(data)
-        self._parents: dict[ast.AST, ast.AST] = {}
+        self.tree = ast.parse(data)
 
-    def parse(self) -> ast.Module:
-        """SyntaxError, ValueError, RecursionError, MemoryError as ``ast.parse``."""
-        tree = ast.parse(self.data)
-        for node in ast.walk(tree):
-            for child in ast.iter_child_nodes(node):
-                self._parents[child] = node
-        return tree
+    @cached_property
+    def _parents(self) -> dict[ast.AST, ast.AST]:
+        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
 
     def span(self, node: ast.expr) -> tuple[int, int]:
         """Bytes of an expression; of the whole f-string or statement around it where the

@@ -14,14 +14,28 @@ from headstart.audit.lint.finding import Edit
 from headstart.audit.lint.python.calls import SORTABLE, spelled, taken, volatile_call
 from headstart.audit.lint.python.fixes import Source
 from headstart.audit.lint.python.flow_calls import Calls
-from headstart.audit.lint.python.names import Function, Names, Scope, parameters, target_name
-from headstart.audit.lint.python.order import LISTING, Known, Order, Unordered, definitions
-from headstart.audit.lint.python.pieces import Fixed, Hole, Piece, Varying, recoded, varying
+from headstart.audit.lint.python.functions import (
+    argument,
+    bound,
+    dotted_name,
+    returned,
+    shown,
+)
+from headstart.audit.lint.python.names import Function, Names, Scope, target_name
+from headstart.audit.lint.python.order import LISTING, SET, Known, Order, Unordered, definitions
+from headstart.audit.lint.python.pieces import (
+    Fixed,
+    Hole,
+    Piece,
+    Varying,
+    longest,
+    recoded,
+    varying,
+)
 
 _MOST_DEPTH: Final = 14
 _MOST_STEPS: Final = 4000
 """Expressions looked at for one place: what is written to blow this up is given up on."""
-_MOST_SHOWN: Final = 60
 
 
 class Flow:
@@ -81,7 +95,7 @@ class Flow:
         if own is None:
             return [Hole(function.name, call)]
         inside = Scope(function, own.parent, own.names, own.functions, own.classes, own.called)
-        inside.bound = _bound(function, call, scope)
+        inside.bound = bound(function, call, scope)
         self._inlined += 1
         try:
             found: list[Piece] = []
@@ -100,9 +114,10 @@ class Flow:
             case ast.BinOp():
                 return self._operation(node, scope, depth)
             case ast.BoolOp():
-                return self.all(node.values, scope, depth)
+                return longest([self.pieces(one, scope, depth) for one in node.values])
             case ast.IfExp():
-                return self.all([node.body, node.orelse], scope, depth)
+                ways = (node.body, node.orelse)
+                return longest([self.pieces(one, scope, depth) for one in ways])
             case ast.NamedExpr() | ast.Await() | ast.Starred():
                 return self.pieces(node.value, scope, depth)
             case ast.Subscript():
@@ -113,7 +128,7 @@ class Flow:
             case ast.Name() | ast.Attribute():
                 return self._named(node, scope, depth)
             case ast.List() | ast.Tuple():
-                return self.all(node.elts, scope, depth)
+                return self._contained(node.elts, scope, depth)
             case ast.Dict():
                 return self._dict(node, scope, depth)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
@@ -180,7 +195,7 @@ class Flow:
         if name and found:
             return self._defined(name, node, found, scope, depth)
         if isinstance(node, ast.Name):
-            value = _argument(node.id, scope)
+            value = argument(node.id, scope)
             order = self._order(node, scope)
             return order or (
                 self.pieces(value[0], value[1], depth) if value else [Hole(node.id, node)]
@@ -189,7 +204,7 @@ class Flow:
             inner = varying(self.pieces(node.value, scope, depth))
             if inner:
                 return [p for one in inner for p in recoded([one], taken(one.code, node.attr))]
-        return [Hole(_dotted(node), node)]
+        return [Hole(dotted_name(node), node)]
 
     def _defined(
         self, name: str, node: ast.expr, known: Known, scope: Scope, depth: int
@@ -201,68 +216,25 @@ class Flow:
         order = self.order.of(node, scope)
         if order is not None:
             found.append(self.shuffled(order))
-        for one in several:
-            inner = self.pieces(one.value, holder, depth)
-            if order is not None:  # told once
-                inner = [p for p in inner if not (isinstance(p, Varying) and p.code == order.code)]
-            found += inner
-        return found or [Hole(name, node)]
+        ways = [self.pieces(one.value, holder, depth) for one in several if not one.adds]
+        added = [self.pieces(one.value, holder, depth) for one in several if one.adds]
+        inner = [*longest(ways), *(piece for pieces in added for piece in pieces)]
+        if order is not None:  # told once
+            inner = [p for p in inner if not (isinstance(p, Varying) and p.code == order.code)]
+        return [*found, *inner] or [Hole(name, node)]
 
     def _dict(self, node: ast.Dict, scope: Scope, depth: int) -> list[Piece]:
         keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
         if "role" in keys and "content" in keys:
             return []  # a message: looked at on its own
-        return self.all(node.values, scope, depth)
+        return self._contained(node.values, scope, depth)
 
-
-def shown(node: ast.AST) -> str:
-    """An expression on one short line."""
-    text = " ".join(ast.unparse(node).split())
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
-
-
-def returned(function: Function) -> list[ast.expr]:
-    """What a function returns, but not those within it."""
-    found: list[ast.expr] = []
-    waiting: list[ast.AST] = list(function.body)
-    while waiting:
-        node = waiting.pop(0)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            continue
-        if isinstance(node, ast.Return) and node.value is not None:
-            found.append(node.value)
-        waiting += list(ast.iter_child_nodes(node))
-    return found
-
-
-def _bound(function: Function, call: ast.Call, scope: Scope) -> dict[str, tuple[ast.expr, Scope]]:
-    a = function.args
-    names = [one.arg for one in (*a.posonlyargs, *a.args)]
-    if names[:1] in (["self"], ["cls"]) and isinstance(call.func, ast.Attribute):
-        names = names[1:]
-    found = {
-        name: (value, scope)
-        for name, value in zip(names, call.args, strict=False)
-        if not isinstance(value, ast.Starred)
-    }
-    found |= {one.arg: (one.value, scope) for one in call.keywords if one.arg}
-    return found
-
-
-def _argument(name: str, scope: Scope) -> tuple[ast.expr, Scope] | None:
-    at: Scope | None = scope
-    while at is not None:
-        if name in at.bound:
-            return at.bound[name]
-        if name in parameters(at.node):
-            return None
-        at = at.parent
-    return None
-
-
-def _dotted(node: ast.expr) -> str | None:
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    return ".".join((node.id, *reversed(parts))) if isinstance(node, ast.Name) else parts[0]
+    def _contained(self, nodes: Sequence[ast.expr], scope: Scope, depth: int) -> list[Piece]:
+        """Elements. A set in a container is no text yet."""
+        found: list[Piece] = []
+        for node in nodes:
+            inner = self.pieces(node, scope, depth)
+            if isinstance(node, ast.Set | ast.SetComp | ast.Name | ast.Attribute | ast.BinOp):
+                inner = [p for p in inner if not (isinstance(p, Varying) and p.code == SET)]
+            found += inner
+        return found

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from headstart.audit.lint.python.calls import formatted, taken
+from headstart.audit.lint.python.dumps import DUMPS, dumped
 from headstart.audit.lint.python.names import Scope, target_name
 from headstart.audit.lint.python.order import definitions
 from headstart.audit.lint.python.pieces import Fixed, Hole, Piece, Varying, recoded, varying
@@ -14,8 +15,6 @@ from headstart.audit.lint.python.pieces import Fixed, Hole, Piece, Varying, reco
 if TYPE_CHECKING:
     from headstart.audit.lint.python.flow import Flow
 
-DUMPS: Final = ("json.dumps", "simplejson.dumps", "ujson.dumps")
-_UNSORTED: Final = "HS032"
 PASSES: Final = frozenset(
     (
         "str", "repr", "ascii", "format", "int", "round", "float", "list", "tuple", "dedent",
@@ -46,8 +45,8 @@ class Calls:
 
     def of(self, node: ast.Call, dotted: str | None, scope: Scope, depth: int) -> list[Piece]:
         """A call of nothing that changes by itself."""
-        if dotted in DUMPS or dotted == "orjson.dumps":
-            return self._dumped(node, scope, depth)
+        if dotted in DUMPS:
+            return dumped(self._flow, node, scope, depth)
         order = self._flow.order.of(node, scope)
         if order is not None:
             return [self._flow.shuffled(order), *self._elements(node, scope, depth, order.code)]
@@ -120,7 +119,8 @@ class Calls:
         if func.attr in KEEPS_TEXT:
             values = [*node.args, *(one.value for one in node.keywords)]
             more = func.attr in ("replace", "format_map", "substitute", "safe_substitute", "render")
-            return [*receiver, *(self._flow.all(values, scope, depth) if more else [])]
+            # Of what a template may use, not all is in it: what is only a name is not told.
+            return [*(varying(self._flow.all(values, scope, depth)) if more else []), *receiver]
         inner = varying(receiver)
         if inner:
             return [p for one in inner for p in recoded([one], taken(one.code, func.attr))]
@@ -159,67 +159,6 @@ class Calls:
             return found is None or not any(one.adds and one.loops for one in found[1])
         return isinstance(node, ast.Set | ast.SetComp | ast.BinOp)
 
-    def _dumped(self, node: ast.Call, scope: Scope, depth: int) -> list[Piece]:
-        found: list[Piece] = []
-        if not self._sorts(node) and node.args and not self._fixed_order(node.args[0], scope):
-            edits = (
-                ()
-                if ast.unparse(node.func).startswith("orjson")
-                else (self._flow.source.sorted_keys(node))
-            )
-            name = ast.unparse(node.func)
-            found.append(Varying(_UNSORTED, node, f"{name}() without sort_keys", edits))
-        order = self._flow.order.of(node.args[0], scope) if node.args else None
-        inner = self._flow.all(node.args[:1], scope, depth)
-        if order is not None and not any(
-            isinstance(p, Varying) and p.code == order.code for p in inner
-        ):
-            found.append(self._flow.shuffled(order))
-        return [*found, *inner]
-
-    def _sorts(self, node: ast.Call) -> bool:
-        """Told to sort; what comes in ``**options`` may say so as well."""
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                return True
-            if keyword.arg == "sort_keys":
-                return not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
-            if keyword.arg == "option" and "SORT_KEYS" in ast.unparse(keyword.value):
-                return True
-        return False
-
-    def _fixed_order(self, node: ast.expr, scope: Scope, depth: int = 0) -> bool:
-        """The keys stand in the source, or there are none."""
-        if depth > 6:
-            return False
-        depth += 1
-        match node:
-            case ast.Dict():
-                if any(key is None for key in node.keys):
-                    return False
-                nested = (v for v in node.values if isinstance(v, ast.Dict | ast.List | ast.Call))
-                return all(self._fixed_order(v, scope, depth) for v in nested)
-            case ast.List() | ast.Tuple():
-                return all(self._fixed_order(one, scope, depth) for one in node.elts)
-            case ast.ListComp() | ast.GeneratorExp():
-                return isinstance(node.elt, ast.Constant | ast.JoinedStr) or (
-                    isinstance(node.elt, ast.Dict) and self._fixed_order(node.elt, scope, depth)
-                )
-            case ast.Constant() | ast.JoinedStr():
-                return True
-            case ast.Call():
-                name = node.func.id if isinstance(node.func, ast.Name) else ""
-                if name in ("sorted", "list", "tuple") and node.args:
-                    return self._fixed_order(node.args[0], scope, depth)
-                return name in ("str", "repr", "len", "int", "float", "bool", "sum")
-            case ast.Name() | ast.Attribute():
-                name = target_name(node) or ""
-                found = definitions(name, node.lineno, scope)
-                return found is not None and all(
-                    self._fixed_order(one.value, found[0], depth) for one in found[1]
-                )
-        return False
-
     def _braces(
         self, node: ast.Call, func: ast.Attribute, scope: Scope, depth: int
     ) -> list[Piece] | None:
@@ -230,7 +169,7 @@ class Calls:
             receiver = self._flow.pieces(func.value, scope, depth)
             if varying(receiver):
                 return None  # a clock's own format()
-            return [*self._flow.all(values, scope, depth), *receiver]
+            return [*varying(self._flow.all(values, scope, depth)), *receiver]
         named = {one.arg: one.value for one in node.keywords if one.arg}
         several = list(node.args)
         found: list[Piece] = []

@@ -38,6 +38,10 @@ class Scope:
     classes: dict[str, Scope] = field(default_factory=dict)
     called: dict[str, set[str]] = field(default_factory=dict)
     """Method or function to the names that it orders anew in place: sort, shuffle."""
+    nodes: list[ast.Call | ast.Dict | ast.Assign | ast.AnnAssign | ast.AugAssign] = field(
+        default_factory=list
+    )
+    """Those of its own that may write a prompt, in the order of the source."""
     bound: dict[str, tuple[ast.expr, Scope]] = field(default_factory=dict)
     """Parameters whose arguments are known, with the scope to read them in."""
 
@@ -66,14 +70,9 @@ class Names:
     def __init__(self, tree: ast.Module) -> None:
         self.imports: dict[str, str] = {}
         self.scopes: list[Scope] = []
-        self.module = self._scope(tree, None)
         self.seeded = False
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                self.imports.update(_imported(node))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and self.dotted(node.func) == "random.seed":
-                self.seeded = True
+        self.module = self._scope(tree, None)
+        self._walk(tree)
 
     def dotted(self, node: ast.expr) -> str | None:
         """The full name of ``a.b.c`` if its first part was imported: ``datetime.datetime.now``."""
@@ -84,6 +83,26 @@ class Names:
         if not isinstance(node, ast.Name) or node.id not in self.imports:
             return None
         return ".".join((self.imports[node.id], *reversed(parts)))
+
+    def _walk(self, tree: ast.Module) -> None:
+        """Everything that takes a look at each node, at once."""
+        scopes = {scope.node: scope for scope in self.scopes}
+        waiting: list[tuple[ast.AST, Scope]] = [(tree, self.module)]
+        seeds = []
+        while waiting:
+            node, scope = waiting.pop()
+            if isinstance(node, ast.Call | ast.Dict | ast.Assign | ast.AnnAssign | ast.AugAssign):
+                scope.nodes.append(node)
+                if isinstance(node, ast.Call) and _ends_in_seed(node.func):
+                    seeds.append(node.func)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                self.imports.update(_imported(node))
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                scope = scopes.get(node, scope)
+            waiting += [(child, scope) for child in ast.iter_child_nodes(node)]
+        for scope in self.scopes:
+            scope.nodes.sort(key=lambda one: (one.lineno, one.col_offset))
+        self.seeded = any(self.dotted(func) == "random.seed" for func in seeds)
 
     def _scope(self, node: Block, parent: Scope | None) -> Scope:
         scope = Scope(node, parent)
@@ -116,6 +135,11 @@ class Names:
         deeper = depth + (not isinstance(node, ast.With | ast.AsyncWith))
         for below in _blocks(node):
             self._statement(below, scope, inner, deeper)
+
+
+def _ends_in_seed(func: ast.expr) -> bool:
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    return name == "seed"
 
 
 def target_name(node: ast.expr) -> str | None:

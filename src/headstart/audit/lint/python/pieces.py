@@ -68,3 +68,13 @@ def is_prose(pieces: Sequence[Piece]) -> bool:
     """Words for a reader, rather than a file's name, a key or a URL."""
     text = "".join(piece.text for piece in pieces if isinstance(piece, Fixed))
     return len(text) >= 15 and len(text.split()) >= 3
+
+
+def longest(ways: Sequence[Sequence[Piece]]) -> list[Piece]:
+    """Of values that stand for each other the one with most fixed text, behind what changes in
+    the others."""
+    if not ways:
+        return []
+    chosen = max(ways, key=lambda pieces: fixed_behind(pieces, -1))
+    others = (piece for pieces in ways if pieces is not chosen for piece in varying(pieces))
+    return [*others, *chosen]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
 from headstart.audit.lint.codes import CODE_OF
@@ -26,7 +27,7 @@ from headstart.prompt import VolatileKind
 
 _ORDERS = ("HS031", "HS033")
 _TOOL_ORDER = CODE_OF[VolatileKind.TOOL_ORDER]
-_RANDOM = "HS017"
+_RANDOM, _UNSORTED = "HS017", "HS032"
 
 
 class NotPython(ValueError):
@@ -35,10 +36,9 @@ class NotPython(ValueError):
 
 def lint_python(name: str, data: bytes, model: Model | None) -> list[Finding]:
     """All findings of one file, in its order; NotPython."""
-    source = Source(data)
     try:
-        tree = source.parse()
-        names = Names(tree)
+        source = Source(data)
+        names = Names(source.tree)
         return _Scan(name, names, source, model).findings()
     except SyntaxError as error:
         raise NotPython(f"line {error.lineno}: not Python: {error.msg}") from None
@@ -80,7 +80,9 @@ class _Scan:
         """Whether something stands behind it that would be read but for it."""
         if sink.section in ("system", "tools"):
             return True
-        return fixed_behind(pieces, index) >= STABLE_BEHIND
+        # That keys might come in another order is the weakest suspicion of all.
+        weak = getattr(pieces[index], "code", "") == _UNSORTED
+        return fixed_behind(pieces, index) >= (LONG_BEHIND if weak else STABLE_BEHIND)
 
     def _varying(self, piece: Varying, sink: Sink, pieces: Sequence[Piece], index: int) -> None:
         code = piece.code
@@ -97,7 +99,11 @@ class _Scan:
         if kind is not None and self._counts(sink, pieces, index):
             said = f"{name}, by its name a {kind.replace('_', ' ')}, is in the prompt"
             self._add(CODE_OF[kind], piece, sink, said, text_behind(pieces, index))
-        elif is_asked(name) and fixed_behind(pieces, index) >= LONG_BEHIND:
+        elif (
+            not isinstance(piece.node, ast.Call)
+            and is_asked(name)
+            and fixed_behind(pieces, index) >= LONG_BEHIND
+        ):
             said = f"{name} stands in front of {fixed_behind(pieces, index):,} fixed characters"
             self._add(ASKED, piece, sink, said, text_behind(pieces, index))
 

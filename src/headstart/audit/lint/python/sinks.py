@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from headstart.audit.lint.names import prompt_named
-from headstart.audit.lint.python.flow import returned
+from headstart.audit.lint.python.functions import returned
 from headstart.audit.lint.python.names import Names, Scope
 
 Section = Literal["system", "tools", "prompt", "message"]
@@ -69,37 +69,26 @@ class Sink(NamedTuple):
 def sinks(names: Names) -> Iterator[Sink]:
     """Every one of a module, those that an SDK is given first."""
     for scope in names.scopes:
-        for node in _own(scope):
+        for node in scope.nodes:
             if isinstance(node, ast.Call):
                 yield from _call(node, scope)
     for scope in names.scopes:
-        for node in _own(scope):
+        for node in scope.nodes:
             if isinstance(node, ast.Dict):
                 yield from _message(node, scope)
     for scope in names.scopes:
         yield from _returned(scope)
-        for node in _own(scope):
+        for node in scope.nodes:
             yield from _named(node, scope)
 
 
 def cache_keys(names: Names) -> Iterator[Sink]:
     """Arguments that name a part of the cache."""
     for scope in names.scopes:
-        for node in _own(scope):
+        for node in scope.nodes:
             for keyword in node.keywords if isinstance(node, ast.Call) else ():
                 if keyword.arg == "prompt_cache_key":
                     yield Sink(keyword.value, scope, "system", _where(scope, keyword.arg), False)
-
-
-def _own(scope: Scope) -> Iterator[ast.AST]:
-    """Nodes of a scope, but not of the functions and classes in it."""
-    waiting: list[ast.AST] = list(scope.node.body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        yield node
-        waiting += list(ast.iter_child_nodes(node))
 
 
 def _call(node: ast.Call, scope: Scope) -> Iterator[Sink]:
@@ -170,8 +159,13 @@ def _returned(scope: Scope) -> Iterator[Sink]:
 
 
 def _named(node: ast.AST, scope: Scope) -> Iterator[Sink]:
+    targets: list[ast.expr]
     if isinstance(node, ast.Assign):
         targets, value = node.targets, node.value
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr not in ("append", "extend", "insert") or not node.args:
+            return
+        targets, value = [node.func.value], node.args[-1]
     elif isinstance(node, ast.AnnAssign | ast.AugAssign) and node.value is not None:
         targets, value = [node.target], node.value
     else:
