@@ -50,6 +50,7 @@ class VLLMServer:
         folder: str | Path,
         log: Path,
         store: Mapping[str, Any] | None = None,
+        options: Sequence[str] = (),
         dtype: str = "bfloat16",
         cache_gib: int = 1,
         **environment: str,
@@ -60,7 +61,7 @@ class VLLMServer:
             str(PYTHON), "-m", "vllm.entrypoints.openai.api_server",
             "--model", str(folder), "--served-model-name", MODEL,
             "--dtype", dtype, "--enforce-eager", "--enable-prompt-tokens-details",
-            "--host", "127.0.0.1",
+            "--host", "127.0.0.1", *options,
         ]  # fmt: skip
         if store is not None:
             config = {**CONNECTOR, "kv_connector_extra_config": dict(store)}

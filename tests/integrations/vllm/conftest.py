@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from tests.kv.tiers.support import valkey_server
 
 LIVE = "HEADSTART_LIVE_VLLM"
 PAGE = 128
+REST_SECONDS = 1.5
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,6 +68,22 @@ class Site(NamedTuple):
         files = [path for path in (self.disk / "pages").rglob("*") if path.is_file()]
         return sorted(files, key=lambda path: int(path.name.split(".")[1]))
 
+    def rest(self) -> int:
+        """Wait until nothing is written any more; the number of pages on disk then."""
+        count, since = len(self.pages()), time.monotonic()
+        while time.monotonic() - since < REST_SECONDS:
+            time.sleep(0.1)
+            if (now := len(self.pages())) != count:
+                count, since = now, time.monotonic()
+        return count
+
+    def written(self, pages: int, seconds: float = 60) -> None:
+        """Wait until so many pages are on disk."""
+        deadline = time.monotonic() + seconds
+        while (found := len(self.pages())) < pages:
+            assert time.monotonic() < deadline, f"{found} pages are stored, not {pages}"
+            time.sleep(0.1)
+
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
@@ -85,8 +103,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def vllm(site: Site, request: pytest.FixtureRequest) -> Iterator[VLLMServer]:
     """With the connector; of the dtype that the module names."""
-    module = request.module
-    server = site.server(module.__name__.rpartition(".")[2], module.DTYPE)
+    server = site.server("cache", request.module.DTYPE)
     try:
         server.start()
         yield server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,24 +15,6 @@ def prompt(seed: str, size: int) -> list[int]:
     """The same tokens for the same seed; a longer one begins with a shorter one."""
     chosen = random.Random(seed)
     return [chosen.randrange(_LOW, _HIGH) for _ in range(size)]
-
-
-def settled(vllm: VLLMServer, pages: int, seconds: float = 60) -> None:
-    """Wait until so many pages more than there were are in the disk tier.
-
-    vLLM's metrics are told with a step: one small request gets them out.
-    """
-    deadline = time.monotonic() + seconds
-    while stored(vllm) < pages:
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{stored(vllm)} pages stored, {pages} expected")
-        time.sleep(0.5)
-        vllm.ask([5, 6, 7], 1)
-
-
-def stored(vllm: VLLMServer) -> int:
-    """Pages written to the disk tier by this process, as it tells."""
-    return int(vllm.metric("headstart_tier_stores_total", tier="disk"))
 
 
 def ask_all(vllm: VLLMServer, prompts: Sequence[Sequence[int]]) -> list[Answer]:

@@ -5,6 +5,8 @@ In bfloat16: answers are compared by their log-probabilities.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from benchmarks.engine_client import ask
@@ -12,9 +14,8 @@ from benchmarks.vllm_server import Answer, VLLMServer
 from headstart.engine import TierOptions, load
 from headstart.kv.tiers.contract import Selection
 from tests.integrations.vllm.conftest import PAGE, Site
-from tests.integrations.vllm.prompts import close, prompt, settled
+from tests.integrations.vllm.prompts import close, prompt
 
-DTYPE = "bfloat16"
 SIZE = 6 * PAGE + 77
 
 
@@ -31,6 +32,17 @@ def cold(site: Site) -> Answer:
         server.kill()
 
 
+@pytest.fixture(scope="module")
+def vllm(site: Site, cold: Answer) -> Iterator[VLLMServer]:
+    """Started after the process before it has ended."""
+    server = site.server("after")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
 def test_a_new_process_reads_what_the_last_one_stored(vllm: VLLMServer, cold: Answer) -> None:
     again = vllm.ask(prompt("restart", SIZE), 1, logprobs=5)
     assert again.cached == 6 * PAGE
@@ -42,12 +54,12 @@ def test_processes_share_a_disk_and_a_valkey(vllm: VLLMServer, site: Site) -> No
     other = site.server("other")
     try:
         other.start()
-        before = vllm.metric("headstart_tier_stores_total", tier="disk")
+        before = site.rest()
         one = vllm.ask(here, 1, logprobs=5)
-        settled(vllm, int(before) + 6)
+        site.written(before + 6)
         assert other.ask(here, 1).cached == 6 * PAGE
         two = other.ask(there, 1, logprobs=5)
-        settled(other, 6)
+        site.written(before + 12)
         assert vllm.ask(there, 1).cached == 6 * PAGE
         # Without the disk's copies both find them in Valkey.
         with_disk = site.store("ff")

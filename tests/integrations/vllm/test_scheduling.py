@@ -167,7 +167,9 @@ def test_what_could_not_be_loaded_is_saved_again(site: Site) -> None:
     site.scheduling.arrived(made)
     site.scheduling.allocated(made, BLOCKS, site.matched(made))
     site.step()
-    site.scheduling.failed({103, 104})
+    site.scheduling.loaded(["r"], {103, 104})
+    # The blocks are others' by then.
+    site.scheduling.loaded([], {100, 101})
     made.num_computed_tokens = 3 * PAGE
     (save,) = site.step(r=10).saves
     assert (save.first, save.blocks) == (3, (103, 104))

@@ -160,8 +160,9 @@ class HeadstartConnector(KVConnectorBase_V1):  # type: ignore[misc]
     @survives(_nothing)
     def update_connector_output(self, connector_output: Any) -> None:
         """Pages that could not be loaded are saved again once they are computed."""
-        if connector_output.invalid_block_ids:
-            self._scheduler.failed(connector_output.invalid_block_ids)
+        ended, failed = connector_output.finished_recving, connector_output.invalid_block_ids
+        if ended or failed:
+            self._scheduler.loaded(ended or (), failed or set())
 
     def request_finished(
         self, request: Any, block_ids: list[int]

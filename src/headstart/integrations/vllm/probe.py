@@ -46,7 +46,7 @@ def arrangements(layer: Any, tensor: Any, layout: KVLayout, tokens: int) -> list
         scratch = torch.zeros_like(tensor[:1]).repeat(2, *[1] * (tensor.dim() - 1))
         write(layer, key, value, scratch, slots)
         found = found * _BASE + scratch[1].reshape(-1).double().cpu().numpy().astype(np.int64)
-    if sorted(found) != list(range(2 * count)):
+    if not np.array_equal(np.sort(found), np.arange(2 * count)):
         raise UnknownLayout("the kernel changes KV when it stores it")
     places = np.empty(2 * count, np.int64)
     places[found] = np.arange(2 * count)

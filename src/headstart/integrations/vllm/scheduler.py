@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from headstart.integrations.vllm.background import survives
@@ -97,10 +97,13 @@ class Scheduling:
                 self._tracked.pop(name)
         return made
 
-    def failed(self, blocks: set[int]) -> None:
-        """These blocks could not be loaded."""
+    def loaded(self, names: Iterable[str], failed: set[int]) -> None:
+        """Requests whose loading has ended, and blocks that could not be loaded."""
         for tracked in self._tracked.values():
-            tracked.course.failed(blocks)
+            tracked.course.failed(failed)
+        for name in names:
+            if name in self._tracked:
+                self._tracked[name].course.loading(0, ())
 
     def finished(self, name: str) -> None:
         """A request has ended."""
@@ -111,6 +114,7 @@ class Scheduling:
         """Remove every page of this model, of all ranks, from every tier."""
         for made in self._ranks:
             self.store.evict(self.store.select(model=made.hex))
+        self._recent = Recent()
         return True
 
     def close(self) -> None:
