@@ -7,14 +7,16 @@ the response. Large bodies lie in S3 beside the log, and only their place is tol
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from headstart.audit.importers.addresses import Address
 from headstart.audit.importers.answers import answer_of
-from headstart.audit.importers.bodies import Body, body_of
+from headstart.audit.importers.bodies import Body, body_of, unquoted
 from headstart.audit.importers.contract import Importer, Item, Unreadable
+from headstart.audit.importers.resuming import Resuming
 from headstart.audit.importers.values import (
     Row,
     count_of,
@@ -50,6 +52,7 @@ class BedrockLogs(Importer):
 
     def __init__(self) -> None:
         self._elsewhere = self._other = 0
+        self._resuming = Resuming()
 
     @classmethod
     def takes(cls, row: Row) -> bool:
@@ -106,7 +109,8 @@ class BedrockLogs(Importer):
 
     def _body(self, raw: msgspec.Raw, model: str, address: Address) -> Body | None:
         try:
-            return body_of(raw, model=model, address=address)
+            read = partial(body_of, model=model, address=address)
+            return self._resuming.read(unquoted(raw), read)
         except Unreadable:
             self._other += 1  # a model with bodies of its own, such as an embedding's
             return None

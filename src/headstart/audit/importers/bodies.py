@@ -52,17 +52,15 @@ def body_of(
 
     ``model`` and ``provider`` are what the log says of it beside the body.
     """
+    raw = unquoted(raw)
     data = decoded(raw)
-    if isinstance(data, str):
-        raw = data.encode("utf-8", "replace")
-        data = decoded(raw)
     if not isinstance(data, dict):
         raise Unreadable("its request is no JSON object")
     given = name_of(data.get("model"))
     name = address.model or model or given or name_of(data.get("modelId")) or ""
     named = provider_named(provider) or address.provider
     hosted = address.hosted or _hosted(data, name, named)
-    prompt = _prompt(hosted, bytes(raw), None if given else name or _UNNAMED, headers)
+    prompt = _prompt(hosted, raw, None if given else name or _UNNAMED, headers)
     if not name:
         prompt = replace(prompt, model="")
     stream = address.stream if address.stream is not None else data.get("stream")
@@ -73,6 +71,15 @@ def body_of(
         stream if isinstance(stream, bool) else None,
         prompt,
     )
+
+
+def unquoted(raw: bytes | msgspec.Raw) -> bytes:
+    """The JSON in a JSON string; anything else as it is."""
+    data = bytes(raw)
+    if not data.startswith(b'"'):
+        return data
+    text = decoded(data)
+    return text.encode("utf-8", "replace") if isinstance(text, str) else data
 
 
 def kept_headers(headers: Any) -> dict[str, str]:

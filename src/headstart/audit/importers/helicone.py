@@ -7,6 +7,7 @@ asked. ``prompt_tokens`` is as the provider counts.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from headstart.audit.importers.addresses import address_of, provider_named
 from headstart.audit.importers.answers import answer_in
 from headstart.audit.importers.bodies import Body, body_of
 from headstart.audit.importers.contract import Importer, Item, Unreadable
+from headstart.audit.importers.resuming import Resuming
 from headstart.audit.importers.values import (
     Row,
     any_of,
@@ -42,6 +44,7 @@ class Helicone(Importer):
 
     def __init__(self) -> None:
         self._repeated = self._without = 0
+        self._resuming = Resuming()
 
     @classmethod
     def takes(cls, row: Row) -> bool:
@@ -63,7 +66,7 @@ class Helicone(Importer):
             return
         model = name_of(first(row, ("request_model", "model", "response_model"))) or ""
         provider = name_of(first(row, ("provider",)))
-        body = _body(row, model, provider)
+        body = _body(row, model, provider, self._resuming)
         self._without += body is None
         answer = answer_in(first(row, ("response_body",)), body.hosted if body else None)
         named = provider_named(provider) or (body.provider if body else None)
@@ -91,7 +94,7 @@ class Helicone(Importer):
         )
 
 
-def _body(row: Row, model: str, provider: str | None) -> Body | None:
+def _body(row: Row, model: str, provider: str | None, resuming: Resuming) -> Body | None:
     given = first(row, ("request_body",))
     if isinstance(given, str):
         given = decoded(given.encode("utf-8", "replace"))
@@ -100,7 +103,8 @@ def _body(row: Row, model: str, provider: str | None) -> Body | None:
     address = address_of(name_of(first(row, ("request_path",))))
     try:
         raw = msgspec.json.encode(given)
-        return body_of(raw, model=model or None, provider=provider, address=address)
+        read = partial(body_of, model=model or None, provider=provider, address=address)
+        return resuming.read(raw, read)
     except Unreadable:
         return None
 

@@ -7,6 +7,7 @@ behind which no provider was asked. Bodies are often ``{}``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,7 @@ from headstart.audit.importers.addresses import provider_named
 from headstart.audit.importers.answers import Answer, answer_in, usage_in
 from headstart.audit.importers.bodies import Body, body_of
 from headstart.audit.importers.contract import Importer, Item, Unreadable
+from headstart.audit.importers.resuming import Resuming
 from headstart.audit.importers.values import (
     Row,
     any_of,
@@ -47,6 +49,7 @@ class LiteLLM(Importer):
 
     def __init__(self) -> None:
         self._other = self._repeated = self._silent = 0
+        self._resuming = Resuming()
 
     @classmethod
     def takes(cls, row: Row) -> bool:
@@ -77,7 +80,7 @@ class LiteLLM(Importer):
         provider = name_of(first(row, ("custom_llm_provider",)))
         model = _model(name_of(first(row, ("model",))) or "", provider)
         failed = first(row, ("status",)) == "failure"
-        body = _body(row, model, provider)
+        body = _body(row, model, provider, self._resuming)
         answer = answer_in(_unpacked(first(row, ("response",))), body.hosted if body else None)
         usage = self._usage(row, answer, body)
         if usage is None and body is None and not failed:
@@ -118,7 +121,7 @@ class LiteLLM(Importer):
         return Usage(fresh=total or 0, output=output or 0)
 
 
-def _body(row: Row, model: str, provider: str | None) -> Body | None:
+def _body(row: Row, model: str, provider: str | None, resuming: Resuming) -> Body | None:
     """Of the client's own request, or of messages and parameters; None where neither is kept."""
     asked = _unpacked(first(row, ("proxy_server_request",)))
     asked = member(asked, "body") if isinstance(member(asked, "body"), dict) else asked
@@ -131,7 +134,7 @@ def _body(row: Row, model: str, provider: str | None) -> Body | None:
         asked = {"messages": messages, **given}
     try:
         raw = msgspec.json.encode({**asked, "model": model or asked.get("model")})
-        return body_of(raw, model=model, provider=provider)
+        return resuming.read(raw, partial(body_of, model=model, provider=provider))
     except Unreadable:
         return None
 

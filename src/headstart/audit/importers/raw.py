@@ -4,14 +4,16 @@ wrappers, in any dialect, row by row."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
 from headstart.audit.importers.addresses import Address, address_of
 from headstart.audit.importers.answers import Answer, answer_of, usage_in
-from headstart.audit.importers.bodies import Body, body_of, kept_headers
+from headstart.audit.importers.bodies import Body, body_of, kept_headers, unquoted
 from headstart.audit.importers.contract import Importer, Item, Unreadable
+from headstart.audit.importers.resuming import Resuming
 from headstart.audit.importers.values import (
     Row,
     begins,
@@ -78,6 +80,7 @@ class Raw(Importer):
 
     def __init__(self) -> None:
         self._other = self._without = 0
+        self._resuming = Resuming()
 
     @classmethod
     def takes(cls, row: Row) -> bool:
@@ -103,13 +106,8 @@ class Raw(Importer):
         body, why = None, "neither a request nor a response with usage"
         if request.body is not None:
             try:
-                body = body_of(
-                    request.body,
-                    model=None if request.own else model,
-                    provider=provider,
-                    address=request.address,
-                    headers=request.headers,
-                )
+                told = None if request.own else model
+                body = self._body(request, told, provider)
             except Unreadable as problem:
                 why = str(problem)
         answer = answer_of(response, body.hosted if body else request.address.hosted)
@@ -120,6 +118,17 @@ class Raw(Importer):
             raise Unreadable(why)
         self._without += body is None
         yield _record(row, place, request, body, answer, status, model, provider)
+
+    def _body(self, request: _Request, model: str | None, provider: str | None) -> Body:
+        assert request.body is not None
+        read = partial(
+            body_of,
+            model=model,
+            provider=provider,
+            address=request.address,
+            headers=request.headers,
+        )
+        return self._resuming.read(unquoted(request.body), read)
 
 
 def _record(

@@ -1,0 +1,142 @@
+"""Bodies that repeat an earlier one's messages, read from where they go on.
+
+A conversation's requests repeat all that was said before, so that most of a log is read many
+times. Here the segments of messages that are, byte for byte, those of an earlier body are taken
+from there; everything else is read by the dialect. The outcome is the same as without.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from headstart.audit.importers.bodies import Body
+from headstart.audit.importers.contract import Unreadable
+from headstart.audit.importers.shared import common
+from headstart.audit.importers.values import Row, begins
+from headstart.prompt import Kind, Prompt, Segment
+
+Whole = Callable[[bytes], Body]
+
+_FIELDS: Final = ("messages", "contents", "input")
+_KEYED: Final = 3
+"""Messages by which an earlier body is found again."""
+_MOST: Final = 256
+_MOST_BYTES: Final = 32 << 20
+"""Bodies that are remembered, and the bytes of their messages."""
+_TOGGLES: Final = frozenset(("images", "citations"))
+"""Settings that follow from what all messages hold."""
+_ROW: Final = msgspec.json.Decoder(Row)
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class _Split(NamedTuple):
+    """A body's fields, and the items of the one that grows."""
+
+    row: Row
+    field: str
+    items: list[bytes]
+
+
+class _Earlier(NamedTuple):
+    """A body that was read."""
+
+    items: list[bytes]
+    body: Body
+    said: tuple[Segment, ...]
+    """Segments of messages."""
+    size: int
+
+
+class Resuming:
+    """Remembers the bodies read last."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[int, _Earlier] = OrderedDict()
+        self._size = 0
+
+    def read(self, raw: bytes, whole: Whole) -> Body:
+        """What ``whole`` gives for a body; Unreadable, as it does."""
+        split = _split(raw)
+        if split is None or len(split.items) < _KEYED:
+            return whole(raw)
+        key = hash((split.field, *split.items[:_KEYED]))
+        earlier = self._seen.get(key)
+        body = _resumed(split, earlier, whole) if earlier is not None else None
+        if body is None:
+            body = whole(raw)
+        self._remember(key, split.items, body)
+        return body
+
+    def _remember(self, key: int, items: list[bytes], body: Body) -> None:
+        before = self._seen.pop(key, None)
+        self._size -= before.size if before is not None else 0
+        segments = body.prompt.segments
+        said = segments[bisect_left(segments, 0, key=_message) :]
+        size = sum(map(len, items))
+        self._seen[key] = _Earlier(items, body, said, size)
+        self._size += size
+        while self._size > _MOST_BYTES or len(self._seen) > _MOST:
+            self._size -= self._seen.popitem(last=False)[1].size
+
+
+def _split(raw: bytes) -> _Split | None:
+    try:
+        row = _ROW.decode(raw)
+        [field] = [name for name in _FIELDS if name in row]
+        if not begins(row[field], b"["):
+            return None
+        items = [bytes(item) for item in _ITEMS.decode(row[field])]
+    except (ValueError, RecursionError):
+        return None
+    return _Split(row, field, items)
+
+
+def _resumed(split: _Split, earlier: _Earlier, whole: Whole) -> Body | None:
+    """None where what was said before may not be read on its own."""
+    items = split.items
+    # What the last shared message is to a cache may depend on the one behind it.
+    start = common(items, earlier.items) - 1
+    before = earlier.body.prompt
+    if start < 1 or _entangled(before):
+        return None
+    tail = msgspec.Raw(b"[" + b",".join(items[start:]) + b"]")
+    try:
+        body = whole(msgspec.json.encode({**split.row, split.field: tail}))
+    except Unreadable:
+        return None
+    prompt = body.prompt
+    head = bisect_left(prompt.segments, 0, key=_message)
+    new = prompt.segments[head:]
+    kept = earlier.said[: bisect_left(earlier.said, start, key=_message)]
+    if body.hosted is not earlier.body.hosted or _entangled(prompt):
+        return None
+    if not new or new[0].kind is not Kind.MESSAGE or any(s.ttl is not None for s in kept):
+        return None
+    segments = (*prompt.segments[:head], *kept, *(_moved(segment, start) for segment in new))
+    whole_prompt = Prompt(prompt.model, segments, prompt.settings, prompt.controls)
+    return body._replace(prompt=whole_prompt)
+
+
+def _entangled(prompt: Prompt) -> bool:
+    """Something of it depends on all messages together."""
+    controls = prompt.controls
+    if controls.automatic or controls.continues is not None:
+        return True
+    return not _TOGGLES.isdisjoint(prompt.settings)
+
+
+def _message(segment: Segment) -> int:
+    return segment.message
+
+
+def _moved(s: Segment, by: int) -> Segment:
+    """``dataclasses.replace`` for one field, without its detours."""
+    return Segment(
+        s.kind, s.role, s.message + by, s.part, s.text, s.content,
+        s.ttl, s.type, s.canonical, s.markable, s.boundary,
+    )  # fmt: skip
