@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -364,3 +365,29 @@ def test_no_method_minds_a_closed_queue(opened: Open) -> None:
     store.close()
     store.close()
     assert not store.offer(prefix, 0, payload(0, 0))
+
+
+def test_another_rank_s_pages_have_other_names(opened: Open) -> None:
+    other = replace(FINGERPRINT, rank=1, ranks=2)
+    store = opened()
+    fill(store, 3)
+    assert store.probe(store.prefix(tokens(3), ACME)).stop == 3
+    there = store.prefix(tokens(3), ACME, other)
+    assert {key.model for key in there.keys} == {other.hex}
+    assert store.probe(there).stop == 0
+
+
+def test_asking_what_is_wanted_need_not_be_a_use(opened: Open) -> None:
+    store = opened()
+    fill(store, 2)
+    prefix = store.prefix(tokens(2), ACME)
+
+    def hits() -> int:
+        assert store.flush(30)
+        return sum(entry.hits for entry in store.entries())
+
+    before = hits()
+    assert not store.wanted(prefix, use=False)
+    assert hits() == before
+    assert not store.wanted(prefix)
+    assert hits() > before
