@@ -29,6 +29,13 @@ def load(tmp_path: Path, text: str) -> object:
         ('[upstream.openai]\nkey_env = "K"', 'needs auth = "inject"'),
         ('[upstream.openai]\nmode = "wild"', "openai.mode: Input should be 'observe'"),
         ('[upstream.openai]\nfollowers = true\nmode = "observe"', "followers needs mode"),
+        ("[upstream.openai]\nexplicit_caches = true", "only Gemini has them"),
+        ('[upstream.gemini]\nexplicit_caches = true\nmode = "off"', "explicit_caches needs mode"),
+        (
+            '[upstream.gemini]\nexplicit_cache_budget = "1"',
+            'explicit_cache_budget: expected "AMOUNT',
+        ),
+        ('[upstream.gemini]\nkeep_alive_budget = "1/week"', 'keep_alive_budget: expected "AMOUNT'),
         ("[upstream.openai]\nmood = 1", "openai.mood: Extra inputs"),
         ("[upstream.openai]\nread_timeout = 0", "greater than 0"),
         ('[upstream.v1]\nbase_url = "http://x"', "'v1' is no name"),

@@ -60,7 +60,7 @@ def serve_gateway(settings: Settings, mode: str | None, ledger: str | None) -> N
     from headstart.cli.failures import fail
     from headstart.ledger import Ledger, LedgerError
     from headstart.server import EmbeddedServer, bind
-    from headstart.server.gateway import gateway_of
+    from headstart.server.gateway import gateway_of, journal_beside
     from headstart.server.lifecycle import stop_signals
     from headstart.server.logs import configure
     from headstart.server.upstreams import in_mode
@@ -73,7 +73,8 @@ def serve_gateway(settings: Settings, mode: str | None, ledger: str | None) -> N
         raise fail(str(error)) from None
     try:
         settings = settings.model_copy(update={"upstream": upstreams})
-        app = gateway_of(settings, kept.record if kept else None)
+        sink, journal = kept.record if kept else None, journal_beside(ledger)
+        app = gateway_of(settings, sink, journal=journal)
         sock = bind(settings.host, settings.port)
         server = EmbeddedServer(
             app, host=settings.host, sock=sock, grace=settings.grace, lifespan=True

@@ -53,10 +53,11 @@ def serving(settings: Settings, progress: Progress) -> Iterator[tuple[Engine, Em
 
 def beside_upstreams(app: ASGIApp, engine: Engine, settings: Settings) -> ASGIApp:
     """The engine's app and the settings' upstreams behind one address."""
-    from headstart.server.gateway import Local, gateway_of
+    from headstart.server.gateway import Local, gateway_of, journal_beside
     from headstart.server.service import served_names
 
-    return gateway_of(settings, local=Local(app, served_names(engine.info.id, settings)))
+    local = Local(app, served_names(engine.info.id, settings))
+    return gateway_of(settings, local=local, journal=journal_beside(None))
 
 
 def load_engine(settings: Settings, progress: Progress) -> Engine:

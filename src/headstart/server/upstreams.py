@@ -67,6 +67,13 @@ class Upstream(BaseModel):
     """Of requests that begin alike and come together, hold back all but one until it has
     written what they share: for the median time to first byte, and 2 s, at most."""
 
+    explicit_caches: bool = False
+    """Make the provider's cache objects (``cachedContents``) of prefixes that recur often
+    enough. They hold prompts at the provider, and a request that reads one names it in the
+    place of that part of its prompt."""
+    explicit_cache_budget: str = "1/day"
+    """USD that making and storing these may cost, as ``AMOUNT/hour`` or ``AMOUNT/day``."""
+
     @model_validator(mode="after")
     def _whole(self) -> Upstream:
         try:
@@ -80,12 +87,14 @@ class Upstream(BaseModel):
             raise ValueError("base_url: takes no credentials, query or fragment")
         if self.auth == "inject" and not self.key_env:
             raise ValueError('auth = "inject" needs key_env, the name of a variable')
-        if _BUDGET.fullmatch(self.keep_alive_budget) is None:
-            raise ValueError('keep_alive_budget: expected "AMOUNT/hour" or "AMOUNT/day", in USD')
-        if self.keep_alive and self.mode not in ("plan", "own"):
-            raise ValueError(f'keep_alive needs mode "plan" or "own", not "{self.mode}"')
-        if self.followers and self.mode not in ("plan", "own"):
-            raise ValueError(f'followers needs mode "plan" or "own", not "{self.mode}"')
+        for name in ("keep_alive_budget", "explicit_cache_budget"):
+            if _BUDGET.fullmatch(getattr(self, name)) is None:
+                raise ValueError(f'{name}: expected "AMOUNT/hour" or "AMOUNT/day", in USD')
+        for name in ("keep_alive", "followers", "explicit_caches"):
+            if getattr(self, name) and self.mode not in ("plan", "own"):
+                raise ValueError(f'{name} needs mode "plan" or "own", not "{self.mode}"')
+        if self.explicit_caches and self.speech not in ("gemini", "vertex"):
+            raise ValueError("explicit_caches: only Gemini has them, here and on Vertex")
         if self.auth != "inject" and self.key_env:
             raise ValueError('key_env needs auth = "inject"')
         if self.provider and self.provider not in providers():
@@ -101,13 +110,22 @@ class Upstream(BaseModel):
     @property
     def keep_alive_limit(self) -> tuple[float, float]:
         """USD, and the seconds that they are for."""
-        amount, _, period = self.keep_alive_budget.partition("/")
-        return float(amount), _PERIODS[period]
+        return _limit(self.keep_alive_budget)
+
+    @property
+    def explicit_cache_limit(self) -> tuple[float, float]:
+        """USD, and the seconds that they are for."""
+        return _limit(self.explicit_cache_budget)
 
     @property
     def isolated(self) -> bool:
         """Whether each client's own credential, and so its own account, is used."""
         return self.auth == "pass"
+
+
+def _limit(budget: str) -> tuple[float, float]:
+    amount, _, period = budget.partition("/")
+    return float(amount), _PERIODS[period]
 
 
 _DEFAULT_URLS = {

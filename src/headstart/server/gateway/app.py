@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from headstart.planner import Planner, TrafficPlanner
 from headstart.server.config import ConfigError, Settings
@@ -13,6 +14,7 @@ from headstart.server.emulate.accounts import Accounts
 from headstart.server.emulate.state import emulated_accounts
 from headstart.server.gateway.accountant import Accountant, Clock, Sink
 from headstart.server.gateway.credentials import Credentials
+from headstart.server.gateway.explicit import Explicit, Journal, JournalError
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.gateway import PLANNED_BYTES, GatewayApp
 from headstart.server.gateway.keepalive import KeepAlive
@@ -38,12 +40,14 @@ def create_gateway(
     accounts: Accounts | None = None,
     planned_bytes: int = PLANNED_BYTES,
     local: Local | None = None,
+    journal: Path | None = None,
     clock: Clock = time.time,
 ) -> GatewayApp:
     """An ASGI app. ``keys`` are gateway keys by tenant; ``secret`` makes names of tenants and
     prompts, which change with every start without one; ``sink`` gets a record of each request
-    that is over; ``local`` is an engine's app beside the upstreams; ``clock`` gives Unix
-    seconds. ConfigError."""
+    that is over; ``local`` is an engine's app beside the upstreams; beside ``journal`` the
+    names of cache objects are kept until they are deleted; ``clock`` gives Unix seconds.
+    ConfigError."""
     keys = keys or {}
     for notice in shared_caches(upstreams, keys):
         _logger.warning(notice)
@@ -55,6 +59,15 @@ def create_gateway(
     accountant = Accountant(models, planner, sink, faults, secret=secret, clock=clock)
     keep_alive = KeepAlive(planner, Pinger(sink, faults, clock), faults, clock=clock)
     credentials = Credentials(upstreams, keys, secret)
+    explicit = Explicit(
+        upstreams,
+        credentials,
+        sink,
+        faults,
+        metrics.explicit,
+        journal=opened_journal(upstreams, journal),
+        clock=clock,
+    )
     return GatewayApp(
         upstreams,
         credentials,
@@ -62,9 +75,21 @@ def create_gateway(
         metrics,
         faults,
         keep_alive,
+        explicit,
         planned_bytes=planned_bytes,
         local=local,
     )
+
+
+def opened_journal(upstreams: Mapping[str, Upstream], base: Path | None) -> Journal | None:
+    """Where a route makes cache objects, the file that names them; ConfigError if there is to
+    be one and can't."""
+    if base is None or not any(upstream.explicit_caches for upstream in upstreams.values()):
+        return None
+    try:
+        return Journal.open(base)
+    except JournalError as error:
+        raise ConfigError(f"explicit_caches needs to write beside the ledger: {error}") from None
 
 
 def shared_caches(upstreams: Mapping[str, Upstream], keys: Mapping[str, str]) -> list[str]:
@@ -97,7 +122,10 @@ def _both(first: Callable[[RequestRecord], None], second: Sink | None) -> Sink:
 
 
 def gateway_of(
-    settings: Settings, sink: Sink | None = None, local: Local | None = None
+    settings: Settings,
+    sink: Sink | None = None,
+    local: Local | None = None,
+    journal: Path | None = None,
 ) -> GatewayApp:
     """The gateway that the settings ask for. ConfigError."""
     secret = settings.tenant_secret
@@ -107,4 +135,5 @@ def gateway_of(
         secret=secret.get_secret_value().encode() if secret else None,
         sink=sink,
         local=local,
+        journal=journal,
     )

@@ -64,6 +64,10 @@ class Credentials:
         """Tells values apart without telling them."""
         return hmac.new(self._secret, value, hashlib.sha256).hexdigest()[:_DIGITS]
 
+    def named(self, upstream: Upstream, headers: Mapping[bytes, bytes], query: bytes) -> str:
+        """A name for the credential that goes on; empty where it is ours."""
+        return self.digest(_credential(headers, query)) if upstream.isolated else ""
+
     def apply(self, name: str, upstream: Upstream, headers: CIMultiDict[str]) -> None:
         """Put our credential in the place of the client's, where the upstream wants it."""
         key = self._injected.get(name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from headstart.planner import Mode
 from headstart.server.gateway.app import create_gateway
+from headstart.server.gateway.explicit import journal_beside
 from headstart.server.lifecycle import EmbeddedServer
 from headstart.server.upstreams import DEFAULTS, Upstream
 from headstart.usage import Usage
@@ -66,7 +67,8 @@ class Gateway:
         self._upstreams = upstreams
         self._ledger = _opened(ledger)
         sink = self._ledger.record if self._ledger is not None else None
-        self._app = create_gateway(upstreams, sink=sink)
+        journal = journal_beside(ledger)
+        self._app = create_gateway(upstreams, sink=sink, journal=journal)
         self._server = EmbeddedServer(self._app, port=port, lifespan=True, grace=0.5)
 
     def __enter__(self) -> Gateway:

@@ -43,6 +43,7 @@ class Exchange:
         "_started",
         "_task",
         "_watcher",
+        "again",
         "before",
         "begun",
         "header",
@@ -71,6 +72,9 @@ class Exchange:
         """Awaited before the request is sent; the client's leaving ends it."""
         self.begun: Callable[[bool], None] | None = None
         """Told the first byte of a good response, or that there will be none."""
+        self.again: Callable[[int], bytes | None] | None = None
+        """Told the status of an answer before any of it goes to the client: the body to send
+        once more instead, if there is one. Asked once."""
         self.tap: Tap | None = None
         self.status = CLIENT_GONE
         self.ttft: float | None = None
@@ -140,7 +144,13 @@ class Exchange:
                 timeout=timeout_of(upstream),
             ) as response:
                 begun = True
-                await self._answer(response)
+                again, self.again = self.again, None
+                data = again(response.status) if again is not None else None
+                if data is None:
+                    await self._answer(response)
+                    return
+            # Outside of the block: the refused answer's connection is given back first.
+            await self._forward(method, url, headers, data, upstream)
         except Left:
             self.status = CLIENT_GONE
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

@@ -21,6 +21,7 @@ from headstart.server.gateway.credentials import (
     without_key,
 )
 from headstart.server.gateway.exchange import Data, Exchange
+from headstart.server.gateway.explicit import Explicit, Turn
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.followers import Line, Place
 from headstart.server.gateway.headers import request_headers
@@ -57,6 +58,7 @@ class GatewayApp:
         metrics: GatewayMetrics,
         faults: Faults,
         keep_alive: KeepAlive,
+        explicit: Explicit,
         *,
         planned_bytes: int = PLANNED_BYTES,
         local: Local | None = None,
@@ -68,6 +70,7 @@ class GatewayApp:
         self.metrics = metrics
         self._faults = faults
         self.keep_alive = keep_alive
+        self.explicit = explicit
         self.line = Line(Followers(), faults, metrics.waits)
         self._limit = planned_bytes
         self._client = Client()
@@ -90,8 +93,10 @@ class GatewayApp:
                     self.metrics.running -= 1
 
     async def close(self) -> None:
-        """Send no more pings, and close the connections to the upstreams."""
+        """Send no more pings, delete what was made at the upstreams, and close the connections
+        to them."""
         await self.keep_alive.close()
+        await self.explicit.close()
         await self._client.close()
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -174,6 +179,8 @@ class GatewayApp:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
                 await self.close()
+            else:
+                self.explicit.start()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
@@ -193,6 +200,7 @@ class _Passage:
         "_target",
         "_tenant",
         "_told",
+        "_turn",
     )
 
     def __init__(
@@ -214,6 +222,7 @@ class _Passage:
         self._exchange = exchange
         self._case: Case | None = None
         self._place: Place | None = None
+        self._turn: Turn | None = None
 
     async def go(self, body: bytes, more: bool, given: Mapping[bytes, bytes]) -> None:
         """Send it on and see it through."""
@@ -227,7 +236,9 @@ class _Passage:
             loop.call_soon(self._open, body)
         elif counted:
             body = self._open(body)
-            if upstream.followers and self._case is not None:
+            if upstream.explicit_caches:
+                body = self._continued(body)
+            if upstream.followers and self._case is not None and exchange.again is None:
                 exchange.before, exchange.begun = self._wait, self._begun
         exchange.header = self._header
         headers = request_headers(self._scope["headers"], dropped_headers(upstream))
@@ -264,6 +275,17 @@ class _Passage:
             self._target, self._told, self._tenant, body, headers
         )
         return body
+
+    def _continued(self, body: bytes) -> bytes:
+        """The body to send where a cache object may stand for a part of it."""
+        if self._case is None or self._told is None:
+            return body
+        headers, query = dict(self._scope["headers"]), self._scope["query_string"]
+        self._turn = self._gateway.explicit.begin(self._case, self._told, body, headers, query)
+        if self._turn is None:
+            return body
+        self._exchange.again = self._turn.again
+        return self._turn.out
 
     async def _wait(self) -> None:
         """Let another request go first, if that one writes what this one could read."""
@@ -302,6 +324,9 @@ class _Passage:
         )
         gateway = self._gateway
         wake = gateway._accountant.close(self._case, ending)
+        if self._turn is not None:
+            url = self._url(self._target.upstream)
+            gateway.explicit.answered(self._turn, ending, url, self._headers)
         if self._case.sent is not None and self._told is not None:
             url, signer = self._url(self._target.upstream), gateway._signers.get(self._target.name)
             sent = Sent(self._told.hosted, url, self._headers, signer)

@@ -29,6 +29,8 @@ class GatewayMetrics(Collector):
         self._waited = 0.0
         self.waits: Counter[str] = Counter()
         """Requests that were held back for another one, by how that ended."""
+        self.explicit: Counter[str] = Counter()
+        """Explicit cache objects, by what became of them."""
         self.usage = Usage()
         self.cost = 0.0
         self.uncached = 0.0
@@ -95,6 +97,14 @@ class GatewayMetrics(Collector):
         for outcome, count in self.waits.copy().items():
             waits.add_metric([outcome], count)
         yield waits
+        explicit = CounterMetricFamily(
+            "headstart_gateway_explicit_caches",
+            "Explicit cache objects by event: made, extended, deleted, lapsed, gone ...",
+            labels=["event"],
+        )
+        for event, count in self.explicit.copy().items():
+            explicit.add_metric([event], count)
+        yield explicit
         faults = CounterMetricFamily(
             "headstart_gateway_faults",
             "What went wrong and was kept from the client, by kind.",

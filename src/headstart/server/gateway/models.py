@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from headstart.planner import Rates
 from headstart.pricing import Pricer
-from headstart.providers import BreakpointEmulator, Emulator, Rules, minimum_of
+from headstart.providers import (
+    BreakpointEmulator,
+    Emulator,
+    GranularEmulator,
+    Rules,
+    minimum_of,
+)
 from headstart.server.emulate.accounts import MOST_MODELS, Accounts
 from headstart.usage import Usage
 
@@ -43,8 +49,11 @@ class Models:
             return found
         rules = self._accounts.rules(provider, model)
         pricer = self._accounts.pricer(provider, model)
+        emulator = self._accounts.emulator(provider, model)
+        if isinstance(emulator, GranularEmulator) and emulator.resources is not None:
+            emulator.resources.foreign = True
         found = Model(
-            self._accounts.emulator(provider, model),
+            emulator,
             rules,
             pricer,
             rates_of(rules, pricer),
