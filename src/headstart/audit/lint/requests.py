@@ -20,12 +20,14 @@ from headstart.audit.lint.strings import Text, bytes_of, dotted, texts
 from headstart.audit.lint.text import ASKED, LONG_BEHIND, Hit, behind, hits, says_now
 from headstart.dialects import Call, DialectError, Hosted, Unmarkable
 from headstart.dialects.body import Path
+from headstart.dialects.openai import check_cache_fields
 from headstart.dialects.spans import find
 from headstart.explain import Undetected, detect, served
 from headstart.prompt import Kind
 
 _MID_PROMPT: Final = "HS042"
 _REFUSED: Final = "HS049"
+_CHECKED: Final = ("openai", "azure")
 _SAID_OTHERWISE: Final = ("maximum of", "must not come after")
 """Refusals that have codes of their own."""
 
@@ -61,7 +63,9 @@ class Requests:
         except DialectError as error:
             where = f"{error.param}: " if error.param and error.param not in error.message else ""
             return f"{where}{error.message} (taken for {hosted.name})"
-        layout = Layout(call, self._model_of(hosted, call))
+        model = self._model_of(hosted, call)
+        layout = Layout(call, model)
+        refusal = refusal or _unsupported(call, model)
         place = _Place(self._name, self._lines, body)
         found: list[tuple[int, Finding]] = []
         try:
@@ -127,6 +131,20 @@ class _Place:
         place = self.lines.place(self.body.start + start, self.body.start + end)
         where = ".".join(filter(None, (self.body.path, dotted(path))))
         return Finding(code, self.name, place, where, message, **more)
+
+
+def _unsupported(call: Call, model: Model | None) -> DialectError | None:
+    """Cache fields that OpenAI's older models refuse."""
+    if model is None or not model.known or model.provider not in _CHECKED:
+        return None
+    rules = model.rules
+    try:
+        check_cache_fields(
+            call, breakpoints=rules.scheme == "breakpoints", retentions=rules.retentions or None
+        )
+    except DialectError as error:
+        return error
+    return None
 
 
 def _text_findings(text: Text, place: _Place, layout: Layout) -> Iterator[tuple[int, Finding]]:
