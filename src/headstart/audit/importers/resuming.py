@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import msgspec
@@ -30,6 +31,8 @@ _MOST_BYTES: Final = 32 << 20
 """Bodies that are remembered, and the bytes of their messages."""
 _TOGGLES: Final = frozenset(("images", "citations"))
 """Settings that follow from what all messages hold."""
+_HEADS: Final = frozenset(("tools", "system", "instructions"))
+_MOST_DIRECTIVES: Final = 4
 _ROW: Final = msgspec.json.Decoder(Row)
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -37,18 +40,27 @@ _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 class _Split(NamedTuple):
     """A body's fields, and the items of the one that grows."""
 
-    row: Row
+    rest: dict[str, bytes]
     field: str
     items: list[bytes]
+
+    def tail(self, start: int, *, stripped: bool) -> bytes:
+        """A body with the items from ``start`` on; ``stripped`` of tools and system text."""
+        rest = dict(self.rest)
+        if stripped:
+            for name in _HEADS & rest.keys():
+                rest[name] = b"[]" if rest[name].startswith(b"[") else b'""'
+        rest[self.field] = b"[" + b",".join(self.items[start:]) + b"]"
+        return msgspec.json.encode({name: msgspec.Raw(value) for name, value in rest.items()})
 
 
 class _Earlier(NamedTuple):
     """A body that was read."""
 
-    items: list[bytes]
+    split: _Split
     body: Body
-    said: tuple[Segment, ...]
-    """Segments of messages."""
+    head: int
+    """Segments before those of messages."""
     size: int
 
 
@@ -69,16 +81,15 @@ class Resuming:
         body = _resumed(split, earlier, whole) if earlier is not None else None
         if body is None:
             body = whole(raw)
-        self._remember(key, split.items, body)
+        self._remember(key, split, body)
         return body
 
-    def _remember(self, key: int, items: list[bytes], body: Body) -> None:
+    def _remember(self, key: int, split: _Split, body: Body) -> None:
         before = self._seen.pop(key, None)
         self._size -= before.size if before is not None else 0
-        segments = body.prompt.segments
-        said = segments[bisect_left(segments, 0, key=_message) :]
-        size = sum(map(len, items))
-        self._seen[key] = _Earlier(items, body, said, size)
+        head = bisect_left(body.prompt.segments, 0, key=_message)
+        size = sum(map(len, split.items)) + sum(map(len, split.rest.values()))
+        self._seen[key] = _Earlier(split, body, head, size)
         self._size += size
         while self._size > _MOST_BYTES or len(self._seen) > _MOST:
             self._size -= self._seen.popitem(last=False)[1].size
@@ -88,38 +99,47 @@ def _split(raw: bytes) -> _Split | None:
     try:
         row = _ROW.decode(raw)
         [field] = [name for name in _FIELDS if name in row]
-        if not begins(row[field], b"["):
+        grown = row.pop(field)
+        if not begins(grown, b"["):
             return None
-        items = [bytes(item) for item in _ITEMS.decode(row[field])]
+        items = [bytes(item) for item in _ITEMS.decode(grown)]
     except (ValueError, RecursionError):
         return None
-    return _Split(row, field, items)
+    return _Split({name: bytes(value) for name, value in row.items()}, field, items)
 
 
 def _resumed(split: _Split, earlier: _Earlier, whole: Whole) -> Body | None:
     """None where what was said before may not be read on its own."""
-    items = split.items
     # What the last shared message is to a cache may depend on the one behind it.
-    start = common(items, earlier.items) - 1
+    start = common(split.items, earlier.split.items) - 1
     before = earlier.body.prompt
     if start < 1 or _entangled(before):
         return None
-    tail = msgspec.Raw(b"[" + b",".join(items[start:]) + b"]")
+    same = split.rest == earlier.split.rest
     try:
-        body = whole(msgspec.json.encode({**split.row, split.field: tail}))
+        body = whole(split.tail(start, stripped=same))
     except Unreadable:
         return None
     prompt = body.prompt
-    head = bisect_left(prompt.segments, 0, key=_message)
-    new = prompt.segments[head:]
-    kept = earlier.said[: bisect_left(earlier.said, start, key=_message)]
     if body.hosted is not earlier.body.hosted or _entangled(prompt):
         return None
+    at = bisect_left(prompt.segments, 0, key=_message)
+    head, new = prompt.segments[:at], prompt.segments[at:]
+    end = bisect_left(before.segments, start, lo=earlier.head, key=_message)
+    kept = before.segments[earlier.head : end]
     if not new or new[0].kind is not Kind.MESSAGE or any(s.ttl is not None for s in kept):
         return None
-    segments = (*prompt.segments[:head], *kept, *(_moved(segment, start) for segment in new))
-    whole_prompt = Prompt(prompt.model, segments, prompt.settings, prompt.controls)
-    return body._replace(prompt=whole_prompt)
+    if same:
+        head, prompt = before.segments[: earlier.head], replace(before, model=prompt.model)
+        if not _allowed([s.ttl for s in (*head, *new) if s.ttl is not None]):
+            return None
+    segments = (*head, *kept, *(_moved(segment, start) for segment in new))
+    return body._replace(prompt=replace(prompt, segments=segments))
+
+
+def _allowed(ttls: list[float]) -> bool:
+    """Whether no provider that reads them all at once could object to these directives."""
+    return len(ttls) <= _MOST_DIRECTIVES and len(set(ttls)) <= 1
 
 
 def _entangled(prompt: Prompt) -> bool:
