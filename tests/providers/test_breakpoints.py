@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headstart.prompt import Chain, Mark
 from headstart.providers import BreakpointEmulator, Lookup, Recall, Rules, rules_for
@@ -258,3 +260,23 @@ def test_lookups_are_priced() -> None:
     second = made.peek(numbered(1, 3), 1)
     assert (second.cost, second.uncached) == (240, 2400)
     assert Cache().peek(0, SYSTEM).cost is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from([(3,), (1, 3), (0,), ()]), st.floats(0, 400)),
+        max_size=12,
+    )
+)
+def test_replaying_is_beginning_and_answering(
+    sent: list[tuple[int, tuple[int, ...], float]],
+) -> None:
+    replayed, begun, now = emulator(), emulator(), 0.0
+    for number, marks, pause in sent:
+        chain = numbered(number, *marks)
+        now += pause
+        ticket = begun.begin(chain, now, scope=f"{number % 2:02x}" * 8)
+        ticket.first_byte(now)
+        usage = replayed.replay(chain, now, scope=f"{number % 2:02x}" * 8)
+        assert usage == ticket.lookup.usage
+    assert replayed.entries == begun.entries

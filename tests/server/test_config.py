@@ -111,7 +111,7 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "says"),
     [
         ('port = "http"\n', r"^bad\.toml: port: "),
-        ("prot = 1\n", r"^bad\.toml: unknown key 'prot' \(known: admin_key, api_keys, "),
+        ("prot = 1\n", r"^bad\.toml: unknown key 'prot' \(known: admin_key, alerts, api_keys, "),
         ("port =\n", r"^bad\.toml: not valid TOML: "),
         ("[port]\nx = 1\n", r"^bad\.toml: port: "),
     ],

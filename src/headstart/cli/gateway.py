@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headstart.cli.recording import LEDGER
+
 if TYPE_CHECKING:
     from headstart.server import Settings
-
-LEDGER = "headstart-ledger.db"
 
 
 def gateway(
@@ -31,8 +31,18 @@ def gateway(
     ] = None,
     ledger: Annotated[
         str | None,
-        typer.Option(metavar="PATH|URL", help="Where requests are recorded; 'off': nowhere."),
-    ] = LEDGER,
+        typer.Option(
+            metavar="PATH|URL",
+            help="Where requests are recorded; 'off': nowhere.",
+            show_default=LEDGER,
+        ),
+    ] = None,
+    alert_webhook: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where alarms are posted to.")
+    ] = None,
+    alert_spend: Annotated[
+        float | None, typer.Option(metavar="USD", help="Raise an alarm at so much an hour.")
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -44,48 +54,67 @@ def gateway(
     account for every token.
 
     Upstreams are the upstream.NAME tables of the TOML file, or else the providers' own
-    addresses, with the clients' own credentials.
+    addresses, with the clients' own credentials. Its alerts table has more thresholds.
     """
     from headstart.cli.failures import one_line
     from headstart.server import load_settings
     from headstart.server.gateway import DEFAULTS
 
     with one_line():
-        given = {"host": host, "port": port, "api_keys": api_key}
-        serve_gateway(load_settings(given, config, DEFAULTS), mode, ledger)
+        given = {"host": host, "port": port, "api_keys": api_key, "ledger": ledger}
+        settings = load_settings(given, config, DEFAULTS)
+        asked = {"webhook": alert_webhook, "spend": alert_spend}
+        serve_gateway(alerting(settings, asked), mode)
 
 
-def serve_gateway(settings: Settings, mode: str | None, ledger: str | None) -> None:
+def alerting(settings: Settings, given: Mapping[str, object]) -> Settings:
+    """The settings, with what the command line says of alarms; ConfigError."""
+    from pydantic import ValidationError
+
+    from headstart.server import ConfigError
+
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return settings
+    table = settings.alerts.model_dump(exclude_unset=True) | given
+    try:
+        alerts = type(settings.alerts).model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"alerts: {first['loc'][0]}: {first['msg']}") from None
+    return settings.model_copy(update={"alerts": alerts})
+
+
+def serve_gateway(settings: Settings, mode: str | None) -> None:
     """Serve the settings' upstreams until the first signal. ConfigError, BindError."""
     from headstart.cli.failures import fail
-    from headstart.ledger import Ledger, LedgerError
+    from headstart.cli.recording import recording, watching
     from headstart.server import EmbeddedServer, bind
     from headstart.server.gateway import gateway_of, journal_beside
-    from headstart.server.lifecycle import stop_signals
+    from headstart.server.lifecycle import settle_memory, stop_signals
     from headstart.server.logs import configure
     from headstart.server.upstreams import in_mode
 
     configure(settings.log_format)
     try:
         upstreams = in_mode(settings.upstream, mode)
-        kept = None if ledger in (None, "off") else Ledger.open(ledger)
-    except (ValueError, LedgerError) as error:
+    except ValueError as error:
         raise fail(str(error)) from None
-    try:
-        settings = settings.model_copy(update={"upstream": upstreams})
+    ledger = settings.ledger or LEDGER
+    settings = settings.model_copy(update={"upstream": upstreams})
+    with recording(ledger) as kept:
         sink, journal = kept.record if kept else None, journal_beside(ledger)
         app = gateway_of(settings, sink, journal=journal)
         sock = bind(settings.host, settings.port)
         server = EmbeddedServer(
             app, host=settings.host, sock=sock, grace=settings.grace, lifespan=True
         )
-        with stop_signals() as wait, server:
+        settle_memory()
+        alarms = watching(settings, ledger, app.metrics.registry)
+        with alarms, stop_signals() as wait, server:
             typer.echo(banner(server.url, upstreams))
             while server.alive and not wait(0.5):
                 pass
-    finally:
-        if kept is not None:
-            kept.close()
 
 
 def banner(url: str, upstreams: Collection[str]) -> str:

@@ -93,6 +93,14 @@ def serve(
         float | None,
         typer.Option(help="Seconds for running requests on shutdown.", show_default="5"),
     ] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|URL",
+            help="Where requests are recorded; 'off': nowhere.",
+            show_default="headstart-ledger.db beside upstreams, else off",
+        ),
+    ] = None,
     log_format: Annotated[
         str | None, typer.Option(help="auto, json or text.", show_default="auto")
     ] = None,
@@ -133,11 +141,12 @@ def serve(
         "insecure_no_auth": insecure_no_auth,
         "max_body": max_body,
         "grace": grace,
+        "ledger": ledger,
         "log_format": log_format,
     }
 
     from headstart.cli.failures import one_line, progress
-    from headstart.cli.gateway import LEDGER, serve_gateway
+    from headstart.cli.gateway import serve_gateway
     from headstart.cli.startup import banner, serving
     from headstart.server import load_settings, serve_until_signal
     from headstart.server.logs import configure
@@ -146,7 +155,7 @@ def serve(
     with one_line():
         settings = load_settings(overrides, config)
         if settings.upstream and settings.model is None:
-            serve_gateway(settings, None, LEDGER)
+            serve_gateway(settings, None)
             return
         configure(settings.log_format)
         prompts = read_prompts(settings.warm) if settings.warm else []

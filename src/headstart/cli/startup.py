@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from pydantic import ByteSize
 from starlette.types import ASGIApp
 
+from headstart.cli.recording import LEDGER, recording, watching
 from headstart.engine.contract import Engine
 from headstart.server import ConfigError, EmbeddedServer, Settings, bind, create_app
+
+if TYPE_CHECKING:
+    from headstart.server.gateway import GatewayApp
+    from headstart.server.middleware import Sink
 
 Progress = Callable[[str], None]
 
@@ -31,17 +37,24 @@ def serving(settings: Settings, progress: Progress) -> Iterator[tuple[Engine, Em
     except BaseException:
         sock.close()
         raise
+    ledger = settings.ledger or (LEDGER if settings.upstream else None)
     try:
-        app: ASGIApp = create_app(engine, settings)
-        if settings.upstream:
-            app = beside_upstreams(app, engine, settings)
-        with EmbeddedServer(
-            app,
-            host=settings.host,
-            sock=sock,
-            grace=settings.grace,
-            lifespan=bool(settings.upstream),
-        ) as server:
+        with recording(ledger) as kept, ExitStack() as stack:
+            sink = kept.record if kept is not None else None
+            app: ASGIApp = create_app(engine, settings, sink=sink)
+            if settings.upstream:
+                gateway = beside_upstreams(app, engine, settings, ledger, sink)
+                stack.enter_context(watching(settings, ledger, gateway.metrics.registry))
+                app = gateway
+            server = stack.enter_context(
+                EmbeddedServer(
+                    app,
+                    host=settings.host,
+                    sock=sock,
+                    grace=settings.grace,
+                    lifespan=bool(settings.upstream),
+                )
+            )
             try:
                 yield engine, server
             finally:
@@ -51,13 +64,16 @@ def serving(settings: Settings, progress: Progress) -> Iterator[tuple[Engine, Em
         engine.close()
 
 
-def beside_upstreams(app: ASGIApp, engine: Engine, settings: Settings) -> ASGIApp:
-    """The engine's app and the settings' upstreams behind one address."""
+def beside_upstreams(
+    app: ASGIApp, engine: Engine, settings: Settings, ledger: str | None, sink: Sink | None
+) -> GatewayApp:
+    """The engine's app and the settings' upstreams behind one address; ``ledger`` is where
+    ``sink`` puts what it gets."""
     from headstart.server.gateway import Local, gateway_of, journal_beside
     from headstart.server.service import served_names
 
     local = Local(app, served_names(engine.info.id, settings))
-    return gateway_of(settings, local=local, journal=journal_beside(None))
+    return gateway_of(settings, sink, local=local, journal=journal_beside(ledger))
 
 
 def load_engine(settings: Settings, progress: Progress) -> Engine:

@@ -7,13 +7,14 @@ from headstart.explain.explainer import Explainer, explain
 from headstart.explain.explanation import Explanation, rendered
 from headstart.explain.kept import explain_kept
 from headstart.explain.loss import recoverable, wasted
-from headstart.explain.outline import Outline, Parting, part
+from headstart.explain.outline import Outline, Parting, Piece, part
 
 __all__ = [
     "Explainer",
     "Explanation",
     "Outline",
     "Parting",
+    "Piece",
     "Undetected",
     "advice",
     "detect",

@@ -3,7 +3,7 @@ part. What a ledger keeps of a request, so that a miss can be explained later.""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -40,6 +40,25 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     volatile: tuple[tuple[VolatileKind, int, int], ...] = ()
     """Kind, start and end of what looks volatile in tools and system text."""
 
+    @classmethod
+    def of(cls, segment: Segment, tokens: int, key: bytes = b"", *, volatile: bool = True) -> Piece:
+        """See ``Outline.of``."""
+        text = segment.text
+        content = segment.canonical or canonical_json(segment.content).encode(
+            "utf-8", "surrogatepass"
+        )
+        head = f"{segment.kind}\x00{segment.role}\x00".encode()
+        stable = segment.kind is not Kind.MESSAGE or segment.role == "system"
+        return cls(
+            segment.kind,
+            segment.role,
+            blake2b(head + content, digest_size=_DIGEST, key=key).digest(),
+            len(text),
+            tokens,
+            _blocks(text, key),
+            _spans(text[:_LOOKED_AT]) if volatile and stable else (),
+        )
+
     @property
     def block(self) -> int:
         """Characters of a block."""
@@ -64,7 +83,12 @@ class Outline(msgspec.Struct, frozen=True, array_like=True):
         """``key`` salts the digests (64 bytes at most): outlines under one key compare, and
         who lacks it cannot try out guesses. To look for what is ``volatile``, in tools and
         system text that were not seen lately, takes about 1 ms for 1,400 characters."""
-        return cls(_VERSION, tuple(_piece(s, count(s), key, volatile) for s in prompt.segments))
+        return cls.made(Piece.of(s, count(s), key, volatile=volatile) for s in prompt.segments)
+
+    @classmethod
+    def made(cls, pieces: Iterable[Piece]) -> Outline:
+        """Out of pieces that were made before, all under one key."""
+        return cls(_VERSION, tuple(pieces))
 
     def pack(self) -> bytes:
         """About 40 bytes a segment and 4 a block."""
@@ -137,22 +161,6 @@ def part(a: Outline, b: Outline) -> Parting | None:
     section = (two if shape == "insertion" else one).kind
     advised = remedy(kind, shape, section)
     return Parting(at, section, block, kind, shape, length, rejoins, advised)
-
-
-def _piece(segment: Segment, tokens: int, key: bytes, volatile: bool) -> Piece:
-    text = segment.text
-    content = segment.canonical or canonical_json(segment.content).encode("utf-8", "surrogatepass")
-    head = f"{segment.kind}\x00{segment.role}\x00".encode()
-    stable = segment.kind is not Kind.MESSAGE or segment.role == "system"
-    return Piece(
-        segment.kind,
-        segment.role,
-        blake2b(head + content, digest_size=_DIGEST, key=key).digest(),
-        len(text),
-        tokens,
-        _blocks(text, key),
-        _spans(text[:_LOOKED_AT]) if volatile and stable else (),
-    )
 
 
 @lru_cache(maxsize=128)

@@ -11,7 +11,7 @@ from headstart.dialects import DialectError
 from headstart.engine.contract import Engine
 from headstart.server.config import Settings
 from headstart.server.errors import ANTHROPIC, OPENAI, on_dialect_error, on_http_exception
-from headstart.server.middleware import RequestRecords
+from headstart.server.middleware import RequestRecords, Sink
 from headstart.server.routes_cache import CacheRoutes
 from headstart.server.routes_count import CountRoute
 from headstart.server.routes_generate import GenerateRoute
@@ -20,8 +20,11 @@ from headstart.server.routes_ops import OpsRoutes
 from headstart.server.service import Service
 
 
-def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
-    """An ASGI app that serves ``engine``; closing the engine stays with the caller."""
+def create_app(
+    engine: Engine, settings: Settings | None = None, *, sink: Sink | None = None
+) -> Starlette:
+    """An ASGI app that serves ``engine``; closing the engine stays with the caller. ``sink``
+    gets what a ledger keeps of each request that generates."""
     service = Service(engine, settings or Settings())
     models, ops = ModelRoutes(service), OpsRoutes(service)
     return Starlette(
@@ -35,7 +38,7 @@ def create_app(engine: Engine, settings: Settings | None = None) -> Starlette:
             Route("/metrics", ops.metrics),
             *CacheRoutes(service).routes(),
         ],
-        middleware=[Middleware(RequestRecords, metrics=service.metrics)],
+        middleware=[Middleware(RequestRecords, metrics=service.metrics, sink=sink)],
         exception_handlers={
             DialectError: on_dialect_error,
             HTTPException: on_http_exception,

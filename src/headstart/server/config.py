@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from headstart.server.alerting import Alerting
 from headstart.server.auth import OPERATOR
 from headstart.server.upstreams import Upstream, parse_upstreams
 
@@ -90,6 +91,11 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     upstream: Annotated[dict[str, Upstream], NoDecode] = {}
     """``[upstream.NAME]`` tables: hosted models to stand in front of."""
+    ledger: str | None = None
+    """A path or database URL to record requests in, or "off"; None: beside whoever serves
+    upstreams, and nowhere else."""
+    alerts: Alerting = Alerting()
+    """The ``[alerts]`` table: when to raise an alarm about what the ledger holds."""
     tenant_secret: SecretStr | None = None
     """What tenants' and prompts' names are made with; None: drawn at each start."""
 

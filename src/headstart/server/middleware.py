@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,17 +12,23 @@ from headstart.server.errors import dialect_of, error_response, internal_error
 from headstart.server.logs import fault_of, log_request
 from headstart.server.metrics import Metrics
 from headstart.server.record import CLIENT_GONE, Record
+from headstart.usage import RequestRecord
 
 _QUIET_PATHS = frozenset({"/healthz", "/metrics"})
 """Asked every few seconds by machines: neither logged nor counted."""
+_GENERATING = frozenset({"/v1/messages", "/v1/chat/completions"})
+Sink = Callable[[RequestRecord], None]
+"""Takes a record at once, and raises nothing."""
 
 
 class RequestRecords:
     """Puts a ``Record`` beside each request; no fault leaves it, and none is told in detail."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, sink: Sink | None = None) -> None:
+        """``sink`` gets what a ledger keeps of requests that generate."""
         self._app = app
         self._metrics = metrics
+        self._sink = sink
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,3 +59,7 @@ class RequestRecords:
             if scope["path"] not in _QUIET_PATHS:
                 self._metrics.count(record)
                 log_request(record)
+            if self._sink is not None and scope["path"] in _GENERATING:
+                kept = record.kept()
+                if kept is not None:
+                    self._sink(kept)

@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
-from headstart.usage import Usage
+from headstart.server.auth import DEFAULT_TENANT
+from headstart.usage import RequestRecord, Usage
 
 CLIENT_GONE = 499
 """The status logged for a client that left before its answer (nginx's number)."""
+
+ENGINE = "engine"
+"""Route and provider of requests that the local engine answered."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,27 @@ class Record:
     def elapsed(self) -> float:
         """Seconds since the request came."""
         return time.perf_counter() - self.started
+
+    def kept(self) -> RequestRecord | None:
+        """For a ledger; None for what named no model. The engine's tokens have no price, and
+        none is paid for writing: what is written counts as fresh."""
+        if self.model is None:
+            return None
+        usage = self.usage or Usage()
+        return RequestRecord(
+            id=self.request_id,
+            time=time.time() - self.elapsed,
+            tenant=self.tenant or DEFAULT_TENANT,
+            route=ENGINE,
+            provider=ENGINE,
+            model=self.model,
+            usage=Usage(fresh=usage.fresh + usage.written, read=usage.read, output=usage.output),
+            status=self.status or CLIENT_GONE,
+            stream=self.stream,
+            plan=ENGINE,
+            ttft=self.ttft,
+            latency=self.elapsed,
+        )
 
 
 def record_of(connection: HTTPConnection) -> Record:

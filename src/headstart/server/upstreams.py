@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Literal, get_args
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from headstart.planner import Mode
 from headstart.providers import providers
+from headstart.server.replica_tables import ReplicaTable, checked_url, tables_of
 
 Speech = Literal["anthropic", "openai", "gemini", "vertex", "bedrock", "azure"]
 """Which paths an upstream has."""
@@ -67,6 +74,9 @@ class Upstream(BaseModel):
     """Of requests that begin alike and come together, hold back all but one until it has
     written what they share: for the median time to first byte, and 2 s, at most."""
 
+    store_prompts: bool = False
+    """Keep request bodies in the ledger, so that misses are explained to the character."""
+
     explicit_caches: bool = False
     """Make the provider's cache objects (``cachedContents``) of prefixes that recur often
     enough. They hold prompts at the provider, and a request that reads one names it in the
@@ -74,17 +84,30 @@ class Upstream(BaseModel):
     explicit_cache_budget: str = "1/day"
     """USD that making and storing these may cost, as ``AMOUNT/hour`` or ``AMOUNT/day``."""
 
+    replicas: tuple[ReplicaTable, ...] = ()
+    """Servers of one model, each with a cache of its own: URLs or tables. A request goes where
+    most of its prefix lies, weighed against load; ``base_url`` may then be left out."""
+    replica_header: bool = False
+    """Name the replica to clients, in ``x-headstart-replica``."""
+    tokenize: bool = True
+    """Where replicas publish KV events, ask one for each prompt's tokens, so that what they
+    hold is known from these."""
+
+    @field_validator("replicas", mode="before")
+    @classmethod
+    def _parse_replicas(cls, value: object) -> object:
+        return tables_of(value)
+
     @model_validator(mode="after")
     def _whole(self) -> Upstream:
         try:
-            url = urlsplit(self.base_url)
-            known = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        except ValueError:
-            known = False
-        if not known:
-            raise ValueError("base_url: expected http://HOST or https://HOST")
-        if url.query or url.fragment or "@" in url.netloc:
-            raise ValueError("base_url: takes no credentials, query or fragment")
+            checked_url(self.base_url)
+        except ValueError as error:
+            raise ValueError(f"base_url: {error}") from None
+        if len({table.name for table in self.replicas}) < len(self.replicas):
+            raise ValueError("replicas: two have one address; ranks need a rank each")
+        if self.replicas and (self.auth == "aws" or self.keep_alive or self.explicit_caches):
+            raise ValueError("replicas go with no keep_alive, explicit_caches or auth = aws")
         if self.auth == "inject" and not self.key_env:
             raise ValueError('auth = "inject" needs key_env, the name of a variable')
         for name in ("keep_alive_budget", "explicit_cache_budget"):
@@ -169,6 +192,8 @@ def _parsed(name: str, table: Mapping[str, object]) -> Upstream:
     given = dict(table)
     if default is not None:
         given.setdefault("base_url", default.base_url)
+    elif given.get("replicas"):
+        given.setdefault("base_url", _first_url(given["replicas"]))
     if "provider" not in given:
         dialect = str(given.get("dialect", ""))
         given["provider"] = next((n for n in (name, dialect) if n in providers()), "")
@@ -181,6 +206,12 @@ def _parsed(name: str, table: Mapping[str, object]) -> Upstream:
     if not upstream.provider:
         raise ValueError(f"{name}.provider: give one of {', '.join(providers())}")
     return upstream
+
+
+def _first_url(replicas: object) -> object:
+    """What stands for the whole route; what is no replica is told later."""
+    first = replicas[0] if isinstance(replicas, list | tuple) else replicas
+    return first.get("url", "") if isinstance(first, Mapping) else first
 
 
 def in_mode(upstreams: Mapping[str, Upstream], mode: str | None) -> dict[str, Upstream]:

@@ -88,6 +88,10 @@ class Accounts:
         self._recalls.clear()
         self._resources.clear()
 
+    def another(self, provider: str, model: str) -> Emulator:
+        """An emulator beside the one that is shared, with an empty cache of its own."""
+        return self._made(provider, model)
+
     def _made(self, provider: str, model: str) -> Emulator:
         emulator = emulate(
             provider,

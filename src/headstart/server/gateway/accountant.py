@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from headstart.dialects import Call, DialectError, Unmarkable
+from headstart.dialects import Call, DialectError, Facts, Unmarkable
 from headstart.dialects.pings import ping_output
 from headstart.planner import Key, Outcome, Plan, Planner, Wake
-from headstart.prompt import Chain
+from headstart.prompt import Chain, Known
 from headstart.providers import Ticket
-from headstart.server.gateway.condensed import condensed
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.models import Model, Models
+from headstart.server.gateway.outlines import Outlines
 from headstart.server.gateway.planning import (
     planned_request,
     rechained,
@@ -23,8 +24,9 @@ from headstart.server.gateway.planning import (
     version_of,
     wire_key,
 )
+from headstart.server.gateway.records import Why, record_of
 from headstart.server.gateway.targets import Spoken, Target
-from headstart.usage import MissReason, RequestRecord, Usage
+from headstart.usage import RequestRecord
 
 Sink = Callable[[RequestRecord], None]
 Clock = Callable[[], float]
@@ -47,6 +49,8 @@ class Case:
     version: str | None
     sent: bytes | None
     """The body as it went out, where it may be repeated."""
+    prompt: str | None = None
+    """The client's body, where prompts are stored."""
     waited: float = 0.0
     """Seconds that it was held back for another one's sake."""
 
@@ -58,7 +62,8 @@ class Ending:
     status: int
     whole: bool
     """The response came to its end."""
-    usage: Usage | None
+    facts: Facts
+    """What it said of itself, as far as it came."""
     ttft: float | None
     latency: float
 
@@ -80,8 +85,10 @@ class Accountant:
         self._planner = planner
         self._sink = sink
         self._faults = faults
+        self._known = Known()
         self._secret = secret
         self._clock = clock
+        self._outlines = Outlines(hmac.digest(secret, b"outline", "sha256"))
 
     def open(
         self,
@@ -125,8 +132,8 @@ class Accountant:
         """Take in what became of it; when to ask for a keep-alive ping, if ever."""
         wake = None
         try:
-            wake, reason = self._settle(case, ending)
-            record = self._record(case, ending, reason)
+            wake, why = self._settle(case, ending)
+            record = record_of(case, ending, why, self._outline(case))
         except Exception as error:
             self._faults.note("settle", error)
             return wake
@@ -147,8 +154,8 @@ class Accountant:
         call = spoken.hosted.read(body, model=spoken.model, headers=headers, stream=spoken.stream)
         upstream, now = target.upstream, self._clock()
         model = self._models.get(upstream.provider, call.prompt.model)
-        prompt = condensed(call.prompt) if model.whole_segments else call.prompt
-        chain = model.emulator.chain(prompt)
+        known = self._known.of(tenant, upstream.provider, call.prompt.model)
+        chain = model.emulator.chain(call.prompt, known)
         key = Key(tenant, target.name, call.prompt.model)
         ping = ping_output(spoken.hosted, call) if upstream.keep_alive else None
         request = planned_request(key, model, call, chain, upstream.mode, now, ping)
@@ -159,7 +166,7 @@ class Accountant:
         ticket = model.emulator.begin(chain, now, scope=tenant)
         stable = version_of(call.prompt, chain)
         version = wire_key(self._secret, "prefix", stable.hex())[:16] if stable else None
-        ticket.request = f"req_{secrets.token_hex(12)}"
+        ticket.request = _named(now)
         sent = out if ping is not None else None
         case = Case(
             ticket.request,
@@ -174,6 +181,7 @@ class Accountant:
             header,
             version,
             sent,
+            body.decode("utf-8", "replace") if upstream.store_prompts else None,
         )
         return case, out
 
@@ -201,56 +209,35 @@ class Accountant:
             return body, "unmarkable", chain
         return marked.body, plan.header, rechained(chain, plan, key)
 
-    def _settle(self, case: Case, ending: Ending) -> tuple[Wake | None, MissReason | None]:
+    def _settle(self, case: Case, ending: Ending) -> tuple[Wake | None, Why]:
         """A failed or cut response changes no predicted entry."""
         ok = ending.whole and 200 <= ending.status < 300
         now = self._clock()
-        usage = ending.usage if ok else None
+        facts = ending.facts
+        usage = facts.usage if ok else None
         went = case.came + case.waited
-        wake = self._planner.settle(case.plan, Outcome(usage, None, went, now, ok=ok))
+        wake = self._planner.settle(case.plan, Outcome(usage, facts.stop, went, now, ok=ok))
+        lookup = case.ticket.lookup
+        why = Why(lookup.reason, lookup.lost)
         if not ok:
             case.ticket.abort()
-            return wake, case.ticket.lookup.reason
+            return wake, why
         case.ticket.first_byte(now)
-        missed = case.ticket.lookup.reason
-        if usage is None:
-            return wake, missed
-        found = case.model.emulator.reconcile(case.ticket, usage)
-        return wake, found if found is not None else missed
+        if usage is not None:
+            found = case.model.emulator.reconcile(case.ticket, usage)
+            if found is not None:
+                why = Why(found, lookup.lost + max(0, lookup.usage.read - usage.read))
+        return wake, why.confirmed_by(facts.diagnosis)
 
-    def _record(self, case: Case, ending: Ending, reason: MissReason | None) -> RequestRecord:
-        lookup, pricer = case.ticket.lookup, case.model.pricer
-        failed = ending.usage is None and not 200 <= ending.status < 300
-        usage = ending.usage or (Usage() if failed else lookup.usage)
-        parted = lookup.divergence
-        return RequestRecord(
-            id=case.id,
-            time=case.came,
-            tenant=case.tenant,
-            route=case.target.name,
-            provider=case.target.upstream.provider,
-            model=case.call.prompt.model,
-            usage=usage,
-            status=ending.status,
-            prefix=case.version,
-            estimated=ending.usage is None and not failed,
-            stream=case.call.stream,
-            cost=pricer.cost(usage),
-            cost_uncached=pricer.uncached(usage),
-            predicted=lookup.usage,
-            predicted_cost=lookup.cost,
-            plan=case.header,
-            reason=reason,
-            lost=lookup.lost,
-            lost_cost=_lost_cost(case, lookup.lost),
-            ttft=ending.ttft,
-            latency=ending.latency,
-            waited=case.waited,
-            against=parted.against if parted is not None else None,
-        )
+    def _outline(self, case: Case) -> bytes | None:
+        try:
+            return self._outlines.packed(case.call.prompt, case.chain)
+        except Exception as error:
+            self._faults.note("outline", error)
+            return None
 
 
-def _lost_cost(case: Case, lost: int) -> float | None:
-    fresh = case.model.pricer.cost(Usage(fresh=lost))
-    read = case.model.pricer.cost(Usage(read=lost))
-    return None if fresh is None or read is None else fresh - read
+def _named(now: float) -> str:
+    """A request's id. It begins with its time, so that the ledger's index of them grows at its
+    end: ids in no order would touch a page of it each."""
+    return f"req_{int(now * 1000) & 0xFFFFFFFFFFF:011x}{secrets.token_hex(7)[:13]}"

@@ -41,12 +41,14 @@ def create_gateway(
     planned_bytes: int = PLANNED_BYTES,
     local: Local | None = None,
     journal: Path | None = None,
+    admin_key: str | None = None,
     clock: Clock = time.time,
 ) -> GatewayApp:
     """An ASGI app. ``keys`` are gateway keys by tenant; ``secret`` makes names of tenants and
     prompts, which change with every start without one; ``sink`` gets a record of each request
     that is over; ``local`` is an engine's app beside the upstreams; beside ``journal`` the
-    names of cache objects are kept until they are deleted; ``clock`` gives Unix seconds.
+    names of cache objects are kept until they are deleted; ``admin_key`` opens the operator's
+    API of replicas; ``clock`` gives Unix seconds.
     ConfigError."""
     keys = keys or {}
     for notice in shared_caches(upstreams, keys):
@@ -78,6 +80,7 @@ def create_gateway(
         explicit,
         planned_bytes=planned_bytes,
         local=local,
+        admin_key=admin_key,
     )
 
 
@@ -136,4 +139,5 @@ def gateway_of(
         sink=sink,
         local=local,
         journal=journal,
+        admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from io import BytesIO
+from typing import Protocol
 
 import aiohttp
 from multidict import CIMultiDict
 from starlette.types import Receive, Send
 from yarl import URL
 
-from headstart.dialects import DialectError, Hosted, OpenAIChat
+from headstart.dialects import DialectError, Facts, Hosted, OpenAIChat
 from headstart.server.gateway.body import Left
 from headstart.server.gateway.client import Client, timeout_of
 from headstart.server.gateway.faults import Faults
@@ -23,10 +24,32 @@ from headstart.server.upstreams import Upstream
 from headstart.usage import Usage
 
 PLAN_HEADER = b"x-headstart-plan"
+_NO_REPLICA = DialectError(503, "overloaded_error", "no replica takes requests at the moment")
 _SPEAKS: Hosted = OpenAIChat()
 _LARGE = 1 << 20
 """Bytes from which on a body is written piece by piece."""
+_PATIENCE = 0.02
+"""Seconds after which a client's leaving is looked for."""
 Data = bytes | BytesIO | AsyncIterator[bytes] | None
+
+
+class Routed(Protocol):
+    """A request that one of several servers answers (``replicas.Route``)."""
+
+    async def first(self) -> URL | None:
+        """Where it goes; None: nobody can take it."""
+
+    def elsewhere(self, error: BaseException) -> URL | None:
+        """No head of an answer came: where it goes instead."""
+
+    def begun(self, good: bool) -> None:
+        """The first byte of a good response came, or there will be none."""
+
+    def mark(self) -> tuple[bytes, bytes] | None:
+        """A header for the client."""
+
+    def over(self, status: int, whole: bool, usage: Usage | None) -> None:
+        """What became of it."""
 
 
 class Exchange:
@@ -48,6 +71,7 @@ class Exchange:
         "begun",
         "header",
         "latency",
+        "route",
         "status",
         "tap",
         "ttft",
@@ -65,7 +89,7 @@ class Exchange:
         self._started = time.perf_counter()
         self._gone = self._over = False
         self._task: asyncio.Task[object] | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | asyncio.TimerHandle | None = None
         self.header: Callable[[], str | None] = lambda: None
         """Text of ``x-headstart-plan``, asked when the response begins."""
         self.before: Callable[[], Awaitable[None]] | None = None
@@ -75,6 +99,8 @@ class Exchange:
         self.again: Callable[[int], bytes | None] | None = None
         """Told the status of an answer before any of it goes to the client: the body to send
         once more instead, if there is one. Asked once."""
+        self.route: Routed | None = None
+        """Where it goes, and where else if that fails; None: to the URL that is given."""
         self.tap: Tap | None = None
         self.status = CLIENT_GONE
         self.ttft: float | None = None
@@ -104,6 +130,12 @@ class Exchange:
         try:
             if self.before is not None:
                 await self.before()
+            if self.route is not None:
+                found = await self.route.first()
+                if found is None:
+                    await self.refuse(_NO_REPLICA)
+                    return
+                url = found
             await self._forward(method, url, headers, data, upstream)
         except asyncio.CancelledError:
             if not self._gone or self._task is None:
@@ -113,11 +145,15 @@ class Exchange:
         finally:
             self._over = True
             self.latency = self.elapsed
-            if self._watcher is not None and not self._watcher.done():
+            if self._watcher is not None:
                 self._watcher.cancel()
 
     def watch(self) -> None:
-        """Look for the client's leaving from now on."""
+        """Look for the client's leaving from now on, or a moment later: most requests that are
+        answered at once are then spared a task."""
+        self._watcher = asyncio.get_running_loop().call_later(_PATIENCE, self._begin_to_watch)
+
+    def _begin_to_watch(self) -> None:
         self._watcher = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
@@ -132,14 +168,13 @@ class Exchange:
         self, method: str, url: URL, headers: CIMultiDict[str], data: Data, upstream: Upstream
     ) -> None:
         begun = False
-        if isinstance(data, bytes) and len(data) > _LARGE:
-            data = BytesIO(data)
+        out = BytesIO(data) if isinstance(data, bytes) and len(data) > _LARGE else data
         try:
             async with self._client.session().request(
                 method,
                 url,
                 headers=headers,
-                data=data,
+                data=out,
                 allow_redirects=False,
                 timeout=timeout_of(upstream),
             ) as response:
@@ -159,13 +194,19 @@ class Exchange:
                 self._faults.counts["upstream_cut"] += 1
                 return
             self._faults.counts["upstream_unreached"] += 1
-            await self.refuse(_told(error))
+            other = self.route.elsewhere(error) if self.route is not None and not begun else None
+            if other is None:
+                await self.refuse(_told(error))
+                return
+            await self._forward(method, other, headers, data, upstream)
 
     async def _answer(self, response: aiohttp.ClientResponse) -> None:
         headers = response_headers(response.raw_headers)
         header = self.header()
         if header is not None:
             headers.append((PLAN_HEADER, header.encode("latin-1", "replace")))
+        if self.route is not None and (mark := self.route.mark()) is not None:
+            headers.append(mark)
         if self._hosted is not None:
             self._open_tap(response)
         self.status = response.status
@@ -195,6 +236,8 @@ class Exchange:
         told, self.begun = self.begun, None
         if told is not None:
             told(good)
+        if self.route is not None:
+            self.route.begun(good)
 
     async def _last(self, chunk: bytes) -> None:
         self._over = True
@@ -221,13 +264,13 @@ class Exchange:
             self._faults.note("usage", error)
             self.tap = None
 
-    def usage(self) -> Usage | None:
-        """What the response said it used."""
+    def facts(self) -> Facts:
+        """What the response said of itself."""
         try:
-            return self.tap.usage() if self.tap is not None else None
+            return self.tap.facts() if self.tap is not None else Facts()
         except Exception as error:
             self._faults.note("usage", error)
-            return None
+            return Facts()
 
     async def refuse(self, error: DialectError) -> None:
         """An answer of the gateway's own, in the words of the request's dialect."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 import msgspec
+from multidict import CIMultiDict
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
@@ -24,13 +25,15 @@ from headstart.server.gateway.exchange import Data, Exchange
 from headstart.server.gateway.explicit import Explicit, Turn
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.followers import Line, Place
-from headstart.server.gateway.headers import request_headers
+from headstart.server.gateway.headers import Headers, request_headers
 from headstart.server.gateway.keepalive import KeepAlive
 from headstart.server.gateway.local import Local
 from headstart.server.gateway.metrics import GatewayMetrics
 from headstart.server.gateway.pings import Sent
 from headstart.server.gateway.signing import Signer
 from headstart.server.gateway.targets import Spoken, Target, Targets, speech_of, spoken
+from headstart.server.replicas import PATH as ADMIN
+from headstart.server.replicas import Fleets, ReplicaAdmin, ReplicaMetrics
 from headstart.server.upstreams import Upstream
 
 PLANNED_BYTES = 8 << 20
@@ -62,6 +65,7 @@ class GatewayApp:
         *,
         planned_bytes: int = PLANNED_BYTES,
         local: Local | None = None,
+        admin_key: str | None = None,
     ) -> None:
         self._local = local
         self._targets = Targets(upstreams)
@@ -72,6 +76,9 @@ class GatewayApp:
         self.keep_alive = keep_alive
         self.explicit = explicit
         self.line = Line(Followers(), faults, metrics.waits)
+        self.fleets = Fleets(upstreams, faults)
+        metrics.registry.register(ReplicaMetrics(self.fleets))
+        self._admin = ReplicaAdmin(self.fleets, admin_key)
         self._limit = planned_bytes
         self._client = Client()
         self._signers = {
@@ -85,6 +92,8 @@ class GatewayApp:
             own = self._own_path(scope)
             if own is not None:
                 await self._own(own, send)
+            elif scope["path"] == ADMIN:
+                await self._admin(scope, receive, send)
             else:
                 self.metrics.running += 1
                 try:
@@ -97,6 +106,7 @@ class GatewayApp:
         to them."""
         await self.keep_alive.close()
         await self.explicit.close()
+        await self.fleets.close()
         await self._client.close()
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -181,6 +191,7 @@ class GatewayApp:
                 await self.close()
             else:
                 self.explicit.start()
+                self.fleets.start()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
@@ -231,7 +242,7 @@ class _Passage:
         loop = asyncio.get_running_loop()
         mode = upstream.mode
         counted = told is not None and told.operation == "generate" and mode != "off" and not more
-        if counted and mode == "observe":
+        if counted and mode == "observe" and not upstream.replicas:
             # Nothing is changed: what is learned can wait until the request is on its way.
             loop.call_soon(self._open, body)
         elif counted:
@@ -250,6 +261,8 @@ class _Passage:
                 headers["content-length"] = given[b"content-length"].decode("latin-1")
         self._headers = headers
         method, url = self._scope["method"], self._url(upstream)
+        if upstream.replicas:
+            self._route(headers, body, whole=not more)
         signer = self._gateway._signers.get(self._target.name)
         try:
             if signer is not None:
@@ -257,6 +270,18 @@ class _Passage:
             await exchange.run(method, url, headers, data, upstream, watched=not more)
         finally:
             loop.call_soon(self._close)
+
+    def _route(self, headers: CIMultiDict[str], body: bytes, *, whole: bool) -> None:
+        """Let the replicas say where it goes."""
+        self._exchange.route = self._gateway.fleets.route(
+            self._target.name,
+            self._case.chain if self._case is not None else None,
+            headers,
+            self._url,
+            path=self._target.path,
+            body=body,
+            whole=whole,
+        )
 
     def _url(self, upstream: Upstream) -> URL:
         query: bytes = self._scope["query_string"]
@@ -267,10 +292,7 @@ class _Passage:
 
     def _open(self, body: bytes) -> bytes:
         assert self._told is not None
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in self._scope["headers"]
-        }
+        headers = Headers(self._scope["headers"])
         self._case, body = self._gateway._accountant.open(
             self._target, self._told, self._tenant, body, headers
         )
@@ -317,11 +339,12 @@ class _Passage:
         self._gateway.metrics.answered(self._target.name, exchange.status)
         if self._place is not None:
             self._place.end()
+        facts = exchange.facts()
+        if exchange.route is not None:
+            exchange.route.over(exchange.status, exchange.whole, facts.usage)
         if self._case is None:
             return
-        ending = Ending(
-            exchange.status, exchange.whole, exchange.usage(), exchange.ttft, exchange.latency
-        )
+        ending = Ending(exchange.status, exchange.whole, facts, exchange.ttft, exchange.latency)
         gateway = self._gateway
         wake = gateway._accountant.close(self._case, ending)
         if self._turn is not None:

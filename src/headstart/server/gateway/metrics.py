@@ -10,10 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from headstart.server.gateway.faults import Faults
-from headstart.usage import RequestRecord, Usage
+from headstart.usage import PING, RequestRecord, Usage
 
-PING = "ping"
-"""The plan of a record that is a keep-alive ping's."""
 _KINDS = ("read", "written", "fresh", "output")
 
 
@@ -35,8 +33,8 @@ class GatewayMetrics(Collector):
         self.cost = 0.0
         self.uncached = 0.0
         self.running = 0
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
 
     def answered(self, upstream: str, status: int) -> None:
         """Count a response."""
@@ -66,7 +64,7 @@ class GatewayMetrics(Collector):
 
     def exposition(self) -> bytes:
         """Text format 0.0.4."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from headstart.planner import Rates
+from headstart.planner import Rates, rates_of
 from headstart.pricing import Pricer
-from headstart.providers import (
-    BreakpointEmulator,
-    Emulator,
-    GranularEmulator,
-    Rules,
-    minimum_of,
-)
+from headstart.providers import Emulator, GranularEmulator, Rules, minimum_of
 from headstart.server.emulate.accounts import MOST_MODELS, Accounts
-from headstart.usage import Usage
+from headstart.server.gateway.automatic import Automatic
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +21,7 @@ class Model:
     pricer: Pricer
     rates: Rates
     minimum: int
-
-    @property
-    def whole_segments(self) -> bool:
-        """Its cache holds no part of a segment."""
-        return isinstance(self.emulator, BreakpointEmulator)
+    automatic: Automatic
 
 
 class Models:
@@ -58,24 +48,14 @@ class Models:
             pricer,
             rates_of(rules, pricer),
             minimum_of(rules, model),
+            Automatic(rules, pricer, self._replayed(provider, model, rules)),
         )
         self._models[provider, model] = found
         if len(self._models) > MOST_MODELS:
             self._models.popitem(last=False)
         return found
 
-
-def rates_of(rules: Rules, pricer: Pricer) -> Rates:
-    """Prices as multiples of plain input's. Without a price nothing is sold, so that nothing
-    is marked whose cost nobody knows."""
-    plain = pricer.cost(Usage(fresh=1))
-    if not plain:
-        return Rates(1.0, (), 1.0)
-    read = pricer.cost(Usage(read=1))
-    writes = tuple(
-        (life.seconds, cost / plain)
-        for life in sorted(rules.lifetimes, key=lambda life: life.seconds)
-        if life.bucket is not None and (cost := pricer.cost(Usage(**{life.bucket: 1}))) is not None
-    )
-    output = pricer.cost(Usage(output=1))
-    return Rates(plain if read is None else read / plain, writes, (output or plain) / plain, plain)
+    def _replayed(self, provider: str, model: str, rules: Rules) -> Emulator | None:
+        """Only where something can be marked does a request differ from the automatic mode."""
+        marks = rules.marker is not None and rules.most_markers > 0
+        return self._accounts.another(provider, model) if marks else None

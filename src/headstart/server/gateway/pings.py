@@ -23,13 +23,12 @@ from headstart.providers import Ticket
 from headstart.server.gateway.accountant import Case
 from headstart.server.gateway.client import Client, timeout_of
 from headstart.server.gateway.faults import Faults
-from headstart.server.gateway.metrics import PING
 from headstart.server.gateway.models import Model
 from headstart.server.gateway.signing import Signer
 from headstart.server.gateway.tap import Tap
 from headstart.server.record import CLIENT_GONE
 from headstart.server.upstreams import Upstream
-from headstart.usage import RequestRecord, Usage
+from headstart.usage import PING, RequestRecord, Usage
 
 LONGEST: Final = 120.0
 """Seconds after which a ping is given up."""
@@ -206,6 +205,7 @@ class Pinger:
             cost=cost,
             # Without caching there would be no ping.
             cost_uncached=0.0,
+            cost_automatic=0.0,
             predicted=lookup.usage,
             predicted_cost=lookup.cost,
             plan=PING,
@@ -226,7 +226,9 @@ async def _read(response: aiohttp.ClientResponse, hosted: Hosted) -> _Answer:
     tap = Tap(hosted, stream=stream, encoding=encoding)
     async for chunk in response.content.iter_any():
         tap.feed(chunk)
-    return _Answer(response.status, tap.usage(), retry_after(response.headers.get("retry-after")))
+    return _Answer(
+        response.status, tap.facts().usage, retry_after(response.headers.get("retry-after"))
+    )
 
 
 def retry_after(text: str | None) -> float | None:

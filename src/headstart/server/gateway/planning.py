@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from headstart.dialects import Call, Hosted, Marked, Placement, Span, Unmarkable
 from headstart.dialects.spans import root
@@ -72,6 +73,7 @@ def features_of(call: Call) -> Features:
     )
 
 
+@lru_cache(maxsize=4096)
 def wire_key(secret: bytes, tenant: str, key: str) -> str:
     """A routing key that no other tenant's request can have."""
     return hmac.digest(secret, f"{tenant}\0{key}".encode(), "sha256").hex()[:32]

@@ -1,10 +1,9 @@
-"""Usage, read from a copy of a response while its bytes go to the client."""
+"""What a response says of itself, read from a copy while its bytes go to the client."""
 
 from __future__ import annotations
 
-from headstart.dialects import Hosted, UsageReader
+from headstart.dialects import Facts, Hosted, UsageReader
 from headstart.server.gateway.decoding import Decoder, decoder_of
-from headstart.usage import Usage
 
 MOST_BYTES = 16 << 20
 """Of a response that is no stream; a longer one has no usage."""
@@ -13,7 +12,7 @@ _BATCH = 64 << 10
 
 
 class Tap:
-    """One response. ``feed`` keeps references; reading is done in ``usage`` and, of long
+    """One response. ``feed`` keeps references; reading is done in ``facts`` and, of long
     streams, batch by batch."""
 
     __slots__ = ("_broken", "_decoder", "_held", "_hosted", "_reader", "_size")
@@ -37,14 +36,14 @@ class Tap:
         elif self._reader is None and self._size > MOST_BYTES:
             self._broken, self._held = True, []
 
-    def usage(self) -> Usage | None:
-        """What the response said, as far as it came; None if that was nothing."""
+    def facts(self) -> Facts:
+        """What the response said, as far as it came."""
         if self._broken:
-            return None
+            return Facts()
         if self._reader is None:
-            return self._hosted.usage(self._decoded())
+            return self._hosted.facts(self._decoded())
         self._read()
-        return self._reader.usage
+        return self._reader.facts
 
     def _read(self) -> None:
         assert self._reader is not None
