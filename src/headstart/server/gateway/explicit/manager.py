@@ -128,15 +128,10 @@ class Explicit:
         def again(status: int) -> bytes | None:
             if status not in _REFUSED:
                 return None
-            turn.held, turn.again = None, None
-            if status == _UNFIT:
-                turn.doubted = held
-            else:
-                self.keeper.gone(held)
-                # Where objects never last, this is how often one is paid for.
-                self._maker.refuse(held.key, held.lease.making.ttl)
-            case.chain, case.header = chain, GONE
-            self._begin(case, chain)
+            try:
+                self._refused(turn, held, chain, status)
+            except Exception as error:
+                self._faults.note("explicit", error)
             return turn.body
 
         held.lease.used = max(held.lease.used, self._clock())
@@ -145,6 +140,18 @@ class Explicit:
         case.header = f"{USED};{held.lease.tokens}"
         turn.again = again
         self._begin(case, self._rest(turn))
+
+    def _refused(self, turn: Turn, held: Held, chain: Chain, status: int) -> None:
+        """It is sent once more, as the client wrote it."""
+        turn.held, turn.again = None, None
+        turn.case.chain, turn.case.header = chain, GONE
+        self._begin(turn.case, chain)
+        if status == _UNFIT:
+            turn.doubted = held
+            return
+        self.keeper.gone(held)
+        # Where objects never last, this is how often one is paid for.
+        self._maker.refuse(held.key, held.lease.making.ttl)
 
     def _rest(self, turn: Turn) -> Chain | None:
         assert turn.held is not None
