@@ -14,6 +14,7 @@ from headstart.planner import Key, Outcome, Plan, Planner, Wake
 from headstart.prompt import Chain, Known
 from headstart.providers import Ticket
 from headstart.server.gateway.faults import Faults
+from headstart.server.gateway.isolation import CHANGING, Bond, Isolation, bound, chained_to
 from headstart.server.gateway.models import Model, Models
 from headstart.server.gateway.outlines import Outlines
 from headstart.server.gateway.planning import (
@@ -51,6 +52,8 @@ class Case:
     """The body as it went out, where it may be repeated."""
     prompt: str | None = None
     """The client's body, where prompts are stored."""
+    apart: bool = False
+    """Tenants share the upstream's credential, and this one's entries are its own."""
     waited: float = 0.0
     """Seconds that it was held back for another one's sake."""
 
@@ -79,6 +82,7 @@ class Accountant:
         faults: Faults,
         *,
         secret: bytes,
+        isolation: Isolation,
         clock: Clock = time.time,
     ) -> None:
         self._models = models
@@ -87,6 +91,7 @@ class Accountant:
         self._faults = faults
         self._known = Known()
         self._secret = secret
+        self._isolation = isolation
         self._clock = clock
         self._outlines = Outlines(hmac.digest(secret, b"outline", "sha256"))
 
@@ -160,9 +165,17 @@ class Accountant:
         ping = ping_output(spoken.hosted, call) if upstream.keep_alive else None
         request = planned_request(key, model, call, chain, upstream.mode, now, ping)
         plan = self._planner.plan(request, now)
-        out, header = body, plan.header
-        if upstream.mode in ("plan", "own"):
-            out, header, chain = self._applied(spoken, body, call, model, chain, plan, tenant)
+        out, header, apart = body, plan.header, False
+        if upstream.mode in CHANGING:
+            bond = self._isolation.bond(
+                target.name, tenant, spoken.hosted, call, model.rules, plan.cache_key
+            )
+            wanted = None if bond is not None else plan.cache_key
+            out, header, chain = self._applied(
+                spoken, body, call, model, chain, plan, tenant, wanted
+            )
+            if bond is not None:
+                out, chain, apart = self._bound(out, chain, bond)
         ticket = model.emulator.begin(chain, now, scope=tenant)
         stable = version_of(call.prompt, chain)
         version = wire_key(self._secret, "prefix", stable.hex())[:16] if stable else None
@@ -182,6 +195,7 @@ class Accountant:
             version,
             sent,
             body.decode("utf-8", "replace") if upstream.store_prompts else None,
+            apart=apart,
         )
         return case, out
 
@@ -194,11 +208,12 @@ class Accountant:
         chain: Chain,
         plan: Plan,
         tenant: str,
+        wanted: str | None,
     ) -> tuple[bytes, str, Chain]:
         """Body, header and chain as they go out: untouched where that is not certain."""
         key = None
-        if plan.cache_key is not None and takes_key(spoken.hosted, call):
-            key = wire_key(self._secret, tenant, plan.cache_key)
+        if wanted is not None and takes_key(spoken.hosted, call):
+            key = wire_key(self._secret, tenant, wanted)
         if not plan.placements and not plan.strip and key is None:
             return body, plan.header, chain
         try:
@@ -208,6 +223,14 @@ class Accountant:
             self._planner.settle(plan, Outcome(None, None, 0.0, 0.0, ok=False))
             return body, "unmarkable", chain
         return marked.body, plan.header, rechained(chain, plan, key)
+
+    def _bound(self, body: bytes, chain: Chain, bond: Bond) -> tuple[bytes, Chain, bool]:
+        """Body and chain of a tenant, and whether they are."""
+        try:
+            return bound(body, bond), chained_to(chain, bond), True
+        except Unmarkable:
+            self._faults.counts["unisolated"] += 1
+            return body, chain, False
 
     def _settle(self, case: Case, ending: Ending) -> tuple[Wake | None, Why]:
         """A failed or cut response changes no predicted entry."""

@@ -17,6 +17,7 @@ from headstart.server.gateway.credentials import Credentials
 from headstart.server.gateway.explicit import Explicit, Journal, JournalError
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.gateway import PLANNED_BYTES, GatewayApp
+from headstart.server.gateway.isolation import Isolation, shared_caches
 from headstart.server.gateway.keepalive import KeepAlive
 from headstart.server.gateway.local import Local
 from headstart.server.gateway.metrics import GatewayMetrics
@@ -58,7 +59,10 @@ def create_gateway(
     metrics = GatewayMetrics(faults)
     planner, sink = planner or TrafficPlanner(), _both(metrics.recorded, sink)
     models = Models(accounts or emulated_accounts(limit=_ENTRIES))
-    accountant = Accountant(models, planner, sink, faults, secret=secret, clock=clock)
+    isolation = Isolation(upstreams, keys, secret)
+    accountant = Accountant(
+        models, planner, sink, faults, secret=secret, isolation=isolation, clock=clock
+    )
     keep_alive = KeepAlive(planner, Pinger(sink, faults, clock), faults, clock=clock)
     credentials = Credentials(upstreams, keys, secret)
     explicit = Explicit(
@@ -78,6 +82,7 @@ def create_gateway(
         faults,
         keep_alive,
         explicit,
+        isolation,
         planned_bytes=planned_bytes,
         local=local,
         admin_key=admin_key,
@@ -93,24 +98,6 @@ def opened_journal(upstreams: Mapping[str, Upstream], base: Path | None) -> Jour
         return Journal.open(base)
     except JournalError as error:
         raise ConfigError(f"explicit_caches needs to write beside the ledger: {error}") from None
-
-
-def shared_caches(upstreams: Mapping[str, Upstream], keys: Mapping[str, str]) -> list[str]:
-    """A line for each upstream whose cache tenants share; ConfigError where that is refused."""
-    notices = []
-    for name, upstream in upstreams.items():
-        if upstream.isolated or len(keys) < 2:
-            continue
-        if not upstream.shared_cache:
-            raise ConfigError(
-                f"[upstream.{name}] shared_cache = false: {len(keys)} tenants would share one"
-                " credential, and so the provider's cache; pass their own credentials on"
-            )
-        notices.append(
-            f"[upstream.{name}]: {len(keys)} tenants share one credential, and so the provider's"
-            " cache: its usage fields tell them what others have sent"
-        )
-    return notices
 
 
 def _both(first: Callable[[RequestRecord], None], second: Sink | None) -> Sink:

@@ -26,6 +26,7 @@ from headstart.server.gateway.explicit import Explicit, Turn
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.followers import Line, Place
 from headstart.server.gateway.headers import Headers, request_headers
+from headstart.server.gateway.isolation import Isolation
 from headstart.server.gateway.keepalive import KeepAlive
 from headstart.server.gateway.local import Local
 from headstart.server.gateway.metrics import GatewayMetrics
@@ -40,6 +41,11 @@ PLANNED_BYTES = 8 << 20
 """A longer body is passed on as it comes: neither planned nor predicted."""
 _METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _NO_KEY = DialectError(401, "authentication_error", "no key of this gateway was sent")
+_NOT_APART = DialectError(
+    403,
+    "permission_error",
+    "tenants share this cache, and this request can't be kept apart",
+)
 _NO_UPSTREAM = DialectError(404, "not_found_error", "no upstream has this path")
 
 
@@ -62,6 +68,7 @@ class GatewayApp:
         faults: Faults,
         keep_alive: KeepAlive,
         explicit: Explicit,
+        isolation: Isolation,
         *,
         planned_bytes: int = PLANNED_BYTES,
         local: Local | None = None,
@@ -75,6 +82,7 @@ class GatewayApp:
         self._faults = faults
         self.keep_alive = keep_alive
         self.explicit = explicit
+        self.isolation = isolation
         self.line = Line(Followers(), faults, metrics.waits)
         self.fleets = Fleets(upstreams, faults)
         metrics.registry.register(ReplicaMetrics(self.fleets))
@@ -265,6 +273,9 @@ class _Passage:
             self._route(headers, body, whole=not more)
         signer = self._gateway._signers.get(self._target.name)
         try:
+            if self._mixed():
+                await exchange.refuse(_NOT_APART)
+                return
             if signer is not None:
                 signer.sign(method, url, headers, body)
             await exchange.run(method, url, headers, data, upstream, watched=not more)
@@ -282,6 +293,13 @@ class _Passage:
             body=body,
             whole=whole,
         )
+
+    def _mixed(self) -> bool:
+        """Whether its prompt would stand where other tenants read, and must not."""
+        generates = self._told is not None and self._told.operation == "generate"
+        if not (generates and self._gateway.isolation.strict(self._target.name)):
+            return False
+        return self._case is None or not self._case.apart
 
     def _url(self, upstream: Upstream) -> URL:
         query: bytes = self._scope["query_string"]
