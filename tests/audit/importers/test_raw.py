@@ -164,7 +164,8 @@ def test_a_request_that_failed_is_one_all_the_same(tmp_path: Path) -> None:
 
 def test_usage_without_a_readable_prompt_counts(tmp_path: Path) -> None:
     row = {"request": {"messages": 7, "model": "m"}, "response": claude_message(0)}
-    found = read(written(tmp_path / "log.jsonl", [row]))
+    found = read(written(tmp_path / "log.jsonl", [{**row, "provider": "aws.bedrock"}]))
+    assert [record.provider for record in found.records] == ["bedrock"]
     assert [record.usage.read for record in found.records if record.usage] == [2000]
     assert found.notes == ["1 requests whose prompt can't be read: usage alone"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Final, NamedTuple
 
@@ -29,10 +29,15 @@ def row_of(line: Line) -> Row | None:
         return None
 
 
-def kind_among(lines: Iterable[Line]) -> type[Importer] | None:
-    """The kind of the first row that has one."""
-    found = (kind_of(row) for line in lines if (row := row_of(line)) is not None)
-    return next((kind for kind in found if kind is not None), None)
+def first_of(lines: Iterator[Line]) -> tuple[list[Line], type[Importer] | None]:
+    """The first rows, through one that has a kind, and that kind."""
+    first: list[Line] = []
+    for line in islice(lines, LOOKED_AT):
+        first.append(line)
+        row = row_of(line)
+        if row is not None and (kind := kind_of(row)) is not None:
+            return first, kind
+    return first, None
 
 
 class Look(NamedTuple):
@@ -52,8 +57,9 @@ def look(work: Work) -> Look:
         try:
             head = head_of(filter(None, data))
             lines = by_line(head)
-            first = list(islice(rows(chain([head], data)), LOOKED_AT))
+            _, kind = first_of(rows(chain([head], data)))
         except Foreign:
             return Look(None, False)
-    kind = kind_named(work.format) if work.format is not None else kind_among(first)
+    if work.format is not None:
+        kind = kind_named(work.format)
     return Look(kind, lines and not compressed and kind is not None and kind.alone)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from headstart.audit.importers.addresses import Address, address_of
+from headstart.audit.importers.addresses import Address, address_of, provider_named
 from headstart.audit.importers.answers import Answer, answer_of, usage_in
 from headstart.audit.importers.bodies import Body, body_of, kept_headers, unquoted
 from headstart.audit.importers.contract import Importer, Item, Unreadable
@@ -152,7 +152,7 @@ def _record(
     return Record(
         place,
         model=(body.model if body else None) or model or answer.model or "",
-        provider=body.provider if body else request.address.provider,
+        provider=body.provider if body else request.address.provider or provider_named(provider),
         time=instant_of(time),
         id=answer.id or _id(row, place),
         conversation=conversation,

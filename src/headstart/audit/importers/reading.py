@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Final
 
 from headstart.audit.importers.anthropic_report import Sum, UsageReport
 from headstart.audit.importers.batches import BatchRequests
 from headstart.audit.importers.contract import Importer, Item, Unreadable
-from headstart.audit.importers.detection import LOOKED_AT, kind_among, row_of
+from headstart.audit.importers.detection import first_of, row_of
 from headstart.audit.importers.kinds import PEEKED, kind_named, kind_of
 from headstart.audit.importers.ledger import Ledger, is_ledger, read_ledger
 from headstart.audit.importers.opening import Advance, opened, pieces
@@ -79,10 +79,13 @@ class Reading:
                 yield item
             return
         lines = self._lines(path)
-        first = list(islice(lines, LOOKED_AT))
+        first, kind = first_of(lines)
         if not first and not self.work.start:
             self._note(path, "empty")
-        only = self._only(first)
+        if self.work.format is not None:
+            kind = kind_named(self.work.format)
+        by_row = kind is None or (kind.alone and self.work.format is None)
+        only = self._importer(kind) if kind is not None and not by_row else None
         for line in chain(first, lines):
             yield from self._read(path, line, only)
 
@@ -104,14 +107,6 @@ class Reading:
     def _note(self, path: str, text: str) -> None:
         several = self.work.results or self.work.more
         self._notes.append(f"{path}: {text}" if several else text)
-
-    def _only(self, first: list[Line]) -> Importer | None:
-        """The one importer of the whole file: the one asked for, or one whose rows do not
-        stand alone. None where it goes by the row."""
-        if self.work.format is not None:
-            return self._importer(kind_named(self.work.format))
-        kind = kind_among(first)
-        return None if kind is None or kind.alone else self._importer(kind)
 
     def _importer(self, kind: type[Importer]) -> Importer:
         return self._importers.setdefault(kind.name, kind())
