@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -153,6 +154,19 @@ def test_what_was_said_before_is_not_read_again() -> None:
         messages.append({"role": "assistant", "content": f"{rng.random()}"})
     assert sum(asked) < 60 * 4
     assert max(asked) <= 4
+
+
+def test_what_comes_with_the_headers_is_each_request_s_own() -> None:
+    resuming = Resuming()
+    said = [{"role": "user", "content": f"{n}"} for n in range(6)]
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+    for turn in (4, 5, 6):
+        body = {"model": "grok-4", "tools": tools, "messages": said[:turn]}
+        raw = json.dumps(body).encode()
+        read = partial(body_of, provider="xai", headers={"x-grok-conv-id": f"session {turn}"})
+        found = resuming.read(raw, read)
+        assert found == read(raw)
+        assert found.prompt.controls.session == f"session {turn}"
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,8 @@ def _resumed(split: _Split, earlier: _Earlier, whole: Whole) -> Body | None:
     if not new or new[0].kind is not Kind.MESSAGE or any(s.ttl is not None for s in kept):
         return None
     if same:
-        head, prompt = before.segments[: earlier.head], replace(before, model=prompt.model)
+        # Of its controls some come with the headers, which may be others.
+        head, prompt = before.segments[: earlier.head], replace(prompt, settings=before.settings)
         if not _allowed([s.ttl for s in (*head, *new) if s.ttl is not None]):
             return None
     segments = (*head, *kept, *(_moved(segment, start) for segment in new))
