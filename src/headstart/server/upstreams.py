@@ -74,6 +74,9 @@ class Upstream(BaseModel):
     """Of requests that begin alike and come together, hold back all but one until it has
     written what they share: for the median time to first byte, and 2 s, at most."""
 
+    include_usage: bool = False
+    """Ask for usage in chat streams whose clients do not say whether they want any: these get
+    a last chunk with it. Without it, such rows are estimated."""
     store_prompts: bool = False
     """Keep request bodies in the ledger, so that misses are explained to the character."""
 
@@ -113,7 +116,7 @@ class Upstream(BaseModel):
         for name in ("keep_alive_budget", "explicit_cache_budget"):
             if _BUDGET.fullmatch(getattr(self, name)) is None:
                 raise ValueError(f'{name}: expected "AMOUNT/hour" or "AMOUNT/day", in USD')
-        for name in ("keep_alive", "followers", "explicit_caches"):
+        for name in ("keep_alive", "followers", "explicit_caches", "include_usage"):
             if getattr(self, name) and self.mode not in ("plan", "own"):
                 raise ValueError(f'{name} needs mode "plan" or "own", not "{self.mode}"')
         if self.explicit_caches and self.speech not in ("gemini", "vertex"):

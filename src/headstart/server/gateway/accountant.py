@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from headstart.dialects import Call, DialectError, Facts, Unmarkable
+from headstart.dialects import Call, DialectError, Facts, Hosted, Unmarkable
 from headstart.dialects.pings import ping_output
 from headstart.planner import Key, Outcome, Plan, Planner, Wake
 from headstart.prompt import Chain, Known
 from headstart.providers import Ticket
 from headstart.server.gateway.faults import Faults
+from headstart.server.gateway.insertion import asking_for_usage
 from headstart.server.gateway.isolation import CHANGING, Bond, Isolation, bound, chained_to
 from headstart.server.gateway.models import Model, Models
 from headstart.server.gateway.outlines import Outlines
@@ -176,6 +177,8 @@ class Accountant:
             )
             if bond is not None:
                 out, chain, apart = self._bound(out, chain, bond)
+            if upstream.include_usage:
+                out = self._asking(spoken.hosted, call, out)
         ticket = model.emulator.begin(chain, now, scope=tenant)
         stable = version_of(call.prompt, chain)
         version = wire_key(self._secret, "prefix", stable.hex())[:16] if stable else None
@@ -231,6 +234,13 @@ class Accountant:
         except Unmarkable:
             self._faults.counts["unisolated"] += 1
             return body, chain, False
+
+    def _asking(self, hosted: Hosted, call: Call, body: bytes) -> bytes:
+        try:
+            return asking_for_usage(hosted, call, body)
+        except Unmarkable:
+            self._faults.counts["unmarkable"] += 1
+            return body
 
     def _settle(self, case: Case, ending: Ending) -> tuple[Wake | None, Why]:
         """A failed or cut response changes no predicted entry."""

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from headstart.dialects import AnthropicHosted, Call, Hosted, Span, Unmarkable
-from headstart.dialects.spans import Member, kind, members, root
-from headstart.dialects.splice import into_object, splice
+from headstart.dialects import AnthropicHosted, Call, Hosted
 from headstart.prompt import Chain
 from headstart.providers import Rules, rows_of, rules_for
 from headstart.server.config import ConfigError
+from headstart.server.gateway.insertion import placed
 from headstart.server.gateway.planning import wire_key
 from headstart.server.upstreams import Upstream
 
@@ -88,31 +87,7 @@ def _given(call: Call, path: tuple[str, ...]) -> str | None:
 def bound(body: bytes, bond: Bond) -> bytes:
     """The body with the bond in the place of the client's own value, or as a new member; all
     other bytes as they were. Unmarkable."""
-    *parents, name = bond.path
-    value = msgspec.json.encode(bond.value)
-    span = root(body)
-    for parent in parents:
-        found = members(body, span).get(parent)
-        whole = b'{"%b":%b}' % (name.encode(), value)
-        if found is None:
-            return _with_member(body, span, parent, whole)
-        if kind(body, found.span) == "n":
-            return _replaced(body, found, whole)
-        if kind(body, found.span) != "{":
-            raise Unmarkable(f"{parent} is no object")
-        span = found.span
-    found = members(body, span).get(name)
-    if found is not None:
-        return _replaced(body, found, value)
-    return _with_member(body, span, name, value)
-
-
-def _with_member(body: bytes, span: Span, name: str, value: bytes) -> bytes:
-    return splice(body, [into_object(body, span, b'"%b":%b' % (name.encode(), value))]).body
-
-
-def _replaced(body: bytes, member: Member, value: bytes) -> bytes:
-    return b"%b%b%b" % (body[: member.value], value, body[member.end :])
+    return placed(body, bond.path, msgspec.json.encode(bond.value))
 
 
 def chained_to(chain: Chain, bond: Bond) -> Chain:
