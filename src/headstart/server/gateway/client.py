@@ -2,14 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
+import select
 from functools import lru_cache
+from typing import Any, Final
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp.connector import Connection
 
 from headstart.server.upstreams import Upstream
 
 _FIELD = 64 << 10
 """Bytes of a response's header line at most."""
+
+
+IDLE: Final = 15.0
+"""Seconds that an idle connection is kept: less than providers keep theirs, of which the
+shortest known are a minute's."""
+
+
+class Connector(aiohttp.TCPConnector):
+    """Uses no idle connection that the other side has closed, or said something on.
+
+    The event loop may not have come to reading that yet. What is still on its way cannot be
+    seen: a request sent then gets no answer, and whether it was processed nobody knows.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._seen: WeakSet[object] = WeakSet()
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol not in self._seen:
+                self._seen.add(protocol)
+                return connection
+            if protocol is not None and _silent(protocol.transport):
+                return connection
+            connection.close()
+
+
+def _silent(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether there is nothing to be read; the end of a stream would be."""
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is None or sock.fileno() < 0:
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 class Client:
@@ -22,7 +67,7 @@ class Client:
         """The session, in the loop that runs."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+                connector=Connector(limit=0, ttl_dns_cache=60, keepalive_timeout=IDLE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
