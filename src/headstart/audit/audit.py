@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+from headstart.audit.blocks import shortened
 from headstart.audit.culprits import culprits_of
 from headstart.audit.curves import curves_of
 from headstart.audit.digest import Digester
@@ -70,6 +71,7 @@ def audit_records(
 
 def audited(log: Log, sources: tuple[Source, ...], progress: Progress = silent) -> Audit:
     """The audit of what was read."""
+    shortened(log)
     world = World(log)
     _assume(world)
     world.ratios = ratios(world)

@@ -105,7 +105,7 @@ class Chains:
             tools,
             system,
             tuple([Mark(i, ttl) for i, ttl in asked.marks if i < count]),
-            built.boundaries,
+            built.boundaries or self._boundaries(segments),
             named.settings,
             asked.controls,
             self._outputs(segments) if self._rules.scheme == "units" else (),
@@ -189,6 +189,22 @@ class Chains:
             else number
             for number, message in zip(segments, messages, strict=True)
         ]
+
+    def _boundaries(self, segments: Sequence[int]) -> tuple[int, ...]:
+        """For a dialect that knows of none: ends of what the model did not say itself."""
+        if self._rules.implicit != "default":
+            return ()
+        faces, last = self._segments.faces, len(segments) - 1
+        return tuple(
+            i
+            for i, number in enumerate(segments)
+            if faces[number].type == BLOCK
+            or (
+                faces[number].role != "assistant"
+                and faces[number].kind
+                and (i == last or faces[segments[i + 1]].step)
+            )
+        )
 
     def _outputs(self, segments: Sequence[int]) -> tuple[tuple[int, int], ...]:
         faces = self._segments.faces

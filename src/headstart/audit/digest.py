@@ -235,12 +235,14 @@ class Digester:
             last = i == count - 1
             tokens = blocks.tokens - blocks.size * (count - 1) if last else blocks.size
             named = sha256(b"block" + blocks.ids[i]).digest()[:16]
-            place = (named, tokens, 0, MARKABLE, kind, BLOCK)
+            # No later prompt has a partial block in the same place: it takes no directive.
+            flags = MARKABLE * (tokens == blocks.size)
+            place = (named, tokens, 0, flags, kind, BLOCK)
             number = self._numbers.get(place)
             if number is None:
                 number = self._numbers[place] = len(self._numbers)
                 faces.append(
-                    Face(named, kind, "", BLOCK, 0, 0, MARKABLE, tokens, 4 * tokens, b"", None)
+                    Face(named, kind, "", BLOCK, 0, 0, flags, tokens, 4 * tokens, b"", None)
                 )
             numbers.append(number)
         return numbers

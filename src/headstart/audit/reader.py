@@ -1,14 +1,13 @@
 """One process that reads: work comes in on its standard input, digested records go out on its
-standard output. Run as ``python -m headstart.audit.reader``; pickles between a parent and its
-own child."""
+standard output, as pickles between a parent and its own child."""
 
 from __future__ import annotations
 
 import os
 import pickle
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Final, NamedTuple
+from collections.abc import Iterator
+from typing import BinaryIO, Final, NamedTuple
 
 from headstart.audit.digest import Digested, Digester
 from headstart.audit.importers import Reading, Work
@@ -61,12 +60,11 @@ def read(number: int, work: Work, digester: Digester) -> Iterator[Batch]:
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Options first, then (number, work) pairs until there are none."""
-    load: Callable[[], Any] = pickle.Unpickler(source).load
-    options: Options = load()
+    options: Options = pickle.load(source)
     digester = Digester(options)
     try:
         while True:
-            number, work = load()
+            number, work = pickle.load(source)
             for batch in read(number, work, digester):
                 pickle.dump(batch, sink, protocol=pickle.HIGHEST_PROTOCOL)
                 sink.flush()
@@ -74,7 +72,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         return
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The whole life of such a process."""
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1 << 20)
     # Nothing else may be printed between the pickles.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -84,7 +84,8 @@ class _Child:
         self._number = number
         self._results = results
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "headstart.audit.reader"],
+            # Not with -m: pickles name their classes by module, and none may be __main__.
+            [sys.executable, "-c", "from headstart.audit.reader import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -115,11 +116,10 @@ class _Child:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        load = pickle.Unpickler(self._process.stdout).load
         try:
             while True:
-                self._results.put((self._number, load()))
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+                self._results.put((self._number, pickle.load(self._process.stdout)))
+        except Exception:  # whatever it is, who waits has to hear of it
             self._results.put((self._number, None))
 
 

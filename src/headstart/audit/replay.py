@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, Final
 
 from headstart.audit.chains import Asked, Chains
+from headstart.audit.digest import MARKABLE
 from headstart.audit.log import Log, Row
 from headstart.pricing import Pricer
 from headstart.pricing.rows import COMPILED
@@ -164,7 +165,7 @@ class World:
         segments = self.log.segments_of(row)
         marks: Sequence[tuple[int, float]] = row.marks
         if row.number in self.automatic and not marks:
-            marks = automatic(self.rules(row.provider, row.model), segments)
+            marks = automatic(self, self.rules(row.provider, row.model), segments)
         settings = self.log.settings[row.settings]
         return Request(
             row, row.time, row.provider, row.model, segments, marks, settings, row.controls
@@ -172,12 +173,27 @@ class World:
 
 
 def automatic(
-    rules: Rules, segments: Sequence[int], ttl: float | None = None
+    world: World, rules: Rules, segments: Sequence[int], ttl: float | None = None
 ) -> list[tuple[int, float]]:
     """One breakpoint at the end, where the provider takes breakpoints."""
-    if not segments or rules.scheme != "breakpoints" or not rules.marker or not rules.lifetimes:
+    if rules.scheme != "breakpoints" or not rules.marker or not rules.lifetimes:
         return []
-    return [(len(segments) - 1, ttl or rules.lifetimes[0].seconds)]
+    end = markable_end(world, segments)
+    return [(end, ttl or rules.lifetimes[0].seconds)] if end >= 0 else []
+
+
+def markable_end(world: World, segments: Sequence[int], kind: int = 2) -> int:
+    """The last segment, of those up to a kind of section, that takes a directive; where none
+    says so, the last one. -1: there is none."""
+    faces, last = world.log.segments.faces, -1
+    for at in range(len(segments) - 1, -1, -1):
+        face = faces[segments[at]]
+        if face.kind > kind:
+            continue
+        if face.flags & MARKABLE:
+            return at
+        last = max(last, at)
+    return last
 
 
 class Replay:
@@ -252,20 +268,27 @@ class Replay:
                 request.controls,
             )
         )
+        after = _first_byte(row, rules) if not request.ping else 0.0
+        if after <= 0 and not self._why and not row.failed:
+            self._book(request, emulator.replay(chain, request.time), outcome)
+            return
         ticket = emulator.begin(chain, request.time)
         if row.failed:
             ticket.abort()
             return
-        after = _first_byte(row, rules) if not request.ping else 0.0
         if after > 0:
             heapq.heappush(self._waiting, (request.time + after, next(self._order), ticket))
         else:
             ticket.first_byte(request.time)
-        self._book(request, ticket, outcome)
+        lookup = ticket.lookup
+        self._book(request, lookup.usage, outcome)
+        if self._why and not request.ping:
+            outcome.reasons[row.number] = lookup.reason
+            outcome.lost[row.number] = lookup.lost
+            outcome.warnings.update(lookup.warnings)
 
-    def _book(self, request: Request, ticket: Ticket, outcome: Outcome) -> None:
-        lookup, number = ticket.lookup, request.row.number
-        usage = lookup.usage
+    def _book(self, request: Request, usage: Usage, outcome: Outcome) -> None:
+        number = request.row.number
         price = self._world.pricer(request.provider, request.model)
         if request.ping:
             outcome.pings += 1
@@ -274,14 +297,10 @@ class Replay:
         outcome.input[number] = usage.input
         outcome.read[number] = usage.read
         outcome.written[number] = usage.written
-        outcome.warnings.update(lookup.warnings)
         whole = usage + Usage(output=request.row.output)
         cost, uncached = price.cost(whole), price.uncached(whole)
         if cost is not None and uncached is not None:
             outcome.cost[number], outcome.uncached[number] = cost, uncached
-        if self._why:
-            outcome.reasons[number] = lookup.reason
-            outcome.lost[number] = lookup.lost
 
     def _at(self, provider: str, model: str) -> tuple[Emulator, Chains, Rules]:
         found = self._emulators.get((provider, model))

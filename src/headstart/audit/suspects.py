@@ -24,7 +24,7 @@ from headstart.audit.links import Links
 from headstart.audit.log import Log
 from headstart.audit.partings import Cause, Found, Pair
 from headstart.audit.pings import KeptAlive, Unpaused, unpaused
-from headstart.audit.replay import Change, Outcome, Request, World
+from headstart.audit.replay import Change, Outcome, Request, World, markable_end
 from headstart.prompt import Kind, VolatileKind
 from headstart.providers import Rules, minimum_of
 from headstart.usage import MissReason
@@ -212,10 +212,6 @@ def best_marks(world: World, request: Request, ttl: float | None = None) -> list
     rules = world.rules(request.provider, request.model)
     if rules.scheme != "breakpoints" or not rules.marker or not request.segments:
         return []
-    faces = world.log.segments.faces
-    ends = [
-        max((i for i, n in enumerate(request.segments) if faces[n].kind <= kind), default=-1)
-        for kind in (1, 2)
-    ]
+    ends = {markable_end(world, request.segments, kind) for kind in (1, 2)}
     seconds = ttl or rules.lifetimes[0].seconds
-    return [(end, seconds) for end in sorted(set(ends)) if end >= 0]
+    return [(end, seconds) for end in sorted(ends) if end >= 0]

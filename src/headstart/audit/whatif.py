@@ -22,7 +22,6 @@ COMPARED: Final = (
     ("anthropic", "claude-sonnet-5-5"),
     ("openai", "gpt-6.1-sol"),
     ("gemini", "gemini-3.8-flash"),
-    ("deepseek", "deepseek-v4-flash"),
     ("xai", "grok-4.7"),
 )
 _SAMPLE: Final = 200_000
@@ -107,7 +106,7 @@ def _marked(world: World, mends: Sequence[Change], scale: Scale) -> Iterator[Opt
 def _at_end(world: World, ttl: float | None) -> Callable[[Request], list[tuple[int, float]]]:
     def place(request: Request) -> list[tuple[int, float]]:
         rules = world.rules(request.provider, request.model)
-        return automatic(rules, request.segments, ttl)
+        return automatic(world, rules, request.segments, ttl)
 
     return place
 

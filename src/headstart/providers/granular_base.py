@@ -25,6 +25,7 @@ from headstart.providers.rules import Rules
 from headstart.usage import MissReason, Usage
 
 _VERSION: Final = 1
+_UNTOLD: Final = Lookup(Usage(), None, None, None, 0, None, None)
 _BYTES_PER_TOKEN: Final = 4
 _PIECE_TOKENS: Final = (16, 64)
 """Pieces are a quarter of a step, within these bounds: what a hit that ends within a
@@ -95,6 +96,18 @@ class Flow(Emulator):
         if chain.keys and self._steps.cacheable(place.before + chain.tokens):
             ticket.lock = self._flight.add(chain.cuts, place.name, now)
         return ticket
+
+    def replay(self, chain: Chain, now: float, *, scope: str = "") -> Usage:
+        self._now = now = max(now, self._now)
+        place = self._place(chain, scope, now)
+        total = place.before + chain.tokens
+        able = self._steps.cacheable(total)
+        found = self._find(chain, place, now) if able else Found(place.before, None, 0, ())
+        usage = self._steps.bill(chain, total, found.read)
+        self._router.sent(chain, place.owners, now)
+        if able and chain.keys:
+            self._keep(Request(self, chain, place, _UNTOLD, ""), now)
+        return usage
 
     def settle(self, ticket: Request, t: float | None) -> None:
         """A response began at ``t``, or there was none."""

@@ -30,6 +30,9 @@ class Unmarked(Emulator):
     def begin(self, prompt: Prompt | Chain, now: float, *, scope: str = "") -> Ticket:
         return self._of(prompt).begin(prompt, now, scope=scope)
 
+    def replay(self, chain: Chain, now: float, *, scope: str = "") -> Usage:
+        return self._of(chain).replay(chain, now, scope=scope)
+
     def reconcile(self, ticket: Ticket, actual: Usage) -> MissReason | None:
         owner = getattr(ticket, "owner", None)
         if owner is not self.marked and owner is not self.unmarked:
