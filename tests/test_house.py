@@ -159,7 +159,9 @@ with contextlib.redirect_stdout(io.StringIO()):
 """
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["demo", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["serve", "--help"], ["demo", "--help"], ["lint", "--help"]]
+)
 def test_help_loads_nothing_that_a_command_needs(arguments: list[str]) -> None:
     added = loaded(HELP.format(arguments=arguments))
     assert "typer" in added
@@ -176,6 +178,11 @@ def test_help_loads_nothing_that_a_command_needs(arguments: list[str]) -> None:
         ("headstart.cli.startup", {"starlette"}, HEAVY),
         ("headstart.cli.demo.traffic", {"anthropic", "openai"}, {"torch", "transformers"}),
         ("headstart.dialects", {"msgspec"}, HEAVY | {"starlette", "pydantic"}),
+        (
+            "headstart.audit.lint",
+            {"msgspec"},
+            HEAVY | {"starlette", "pydantic", "sqlalchemy", "aiohttp", "typer", "rich"},
+        ),
         ("headstart.engine", set(), HEAVY | {"starlette", "pydantic", "msgspec"}),
         ("headstart.prefix", set(), HEAVY | {"msgspec"}),
         ("headstart.pricing", set(), HEAVY | {"msgspec"}),

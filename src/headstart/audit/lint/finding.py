@@ -70,7 +70,7 @@ class Finding:
             "reason": about.reason,
             "remedy": self.advice,
             "tokens": self.tokens,
-            "usd_per_1000_calls": self.usd,
+            "usd_per_1000_calls": None if self.usd is None else round(self.usd, 6),
             "usd_is_upper_bound": about.loses == "change" if self.usd is not None else None,
             "model": self.model,
             "fixable": bool(self.edits),

@@ -149,6 +149,8 @@ def _unsupported(call: Call, model: Model | None) -> DialectError | None:
 
 def _text_findings(text: Text, place: _Place, layout: Layout) -> Iterator[tuple[int, Finding]]:
     """With the segments that they are in, -1 where that is not known."""
+    if text.section is Kind.MESSAGE and not _is_ours(text, layout):
+        return
     braces = text.section is not Kind.TOOL
     for hit in hits(text.value, placeholders=braces):
         code = _code(hit, text, layout)
@@ -177,14 +179,14 @@ def _code(hit: Hit, text: Text, layout: Layout) -> str | None:
         return hit.code
     messages = [segment.message for segment in layout.prompt.segments]
     earlier = bool(messages) and text.message < messages[-1]
-    written_by_us = _role(text, layout) == "user"
     present = hit.clock and says_now(text.value, hit.start)
-    return _MID_PROMPT if earlier and written_by_us and present else None
+    return _MID_PROMPT if earlier and present else None
 
 
-def _role(text: Text, layout: Layout) -> str | None:
+def _is_ours(text: Text, layout: Layout) -> bool:
+    """What a model or a tool said stays as it is in each later request."""
     segment = layout.segment(text.path)
-    return None if segment is None else layout.prompt.segments[segment].role
+    return segment is not None and layout.prompt.segments[segment].role == "user"
 
 
 def _section(text: Text) -> str:

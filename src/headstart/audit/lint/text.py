@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from headstart.audit.lint.codes import CODE_OF
@@ -21,11 +22,14 @@ _SECRET: Final = frozenset(
 """Never quoted: reports end up in build logs."""
 _MOST_QUOTED: Final = 40
 _NOW: Final = re.compile(
-    r"\b(?:today|now|current(?:ly)?|as of|present|tonight|this (?:morning|evening)|date|time)\b"
-    r"[^.\n]{0,40}$",
+    r"\b(?:today|now|current(?:ly)?|as of|at present|tonight|this (?:morning|evening))\b"
+    r"[^.\n]{0,40}$"
+    r"|(?:^|\n)\W*(?:date|time)\b\W{0,4}(?:is\W)?$|\bthe (?:date|time) is\W{0,3}$",
     re.IGNORECASE,
 )
 _BEFORE: Final = 60
+_KNOWN: Final = 512
+"""Texts whose findings are kept: the requests of a conversation repeat most of theirs."""
 _PLACEHOLDER: Final = re.compile(
     r"\{\{[-~&{]?\s*(?P<double>[A-Za-z_][\w.]*(?:\(\))?)[^{}]{0,80}\}\}"
     r"|\{%-?\s*(?P<tag>now)\b[^{}]{0,80}%\}"
@@ -50,6 +54,7 @@ class Hit(NamedTuple):
         return self.code in _CLOCK_CODES
 
 
+@lru_cache(maxsize=_KNOWN)
 def hits(text: str, *, placeholders: bool = True) -> tuple[Hit, ...]:
     """What changes, in text order. A bare date counts only where the words in front of it
     say that it is today's: others stay for years."""

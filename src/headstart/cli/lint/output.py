@@ -119,8 +119,8 @@ class GithubWriter(Writer):
     def add(self, outcome: Outcome) -> None:
         for finding in outcome.findings:
             about, place = finding.about, finding.place
-            said = ". ".join((finding.message, about.reason, f"Do: {finding.advice}"))
-            text = " ".join((said, *_money(finding)))
+            said = (f"{finding.message}.", about.reason, f"Do: {finding.advice}")
+            text = " ".join((*said, *_money(finding)))
             at = {
                 "file": finding.path,
                 "line": place.line,

@@ -219,8 +219,9 @@ class Flow:
         ways = [self.pieces(one.value, holder, depth) for one in several if not one.adds]
         added = [self.pieces(one.value, holder, depth) for one in several if one.adds]
         inner = [*longest(ways), *(piece for pieces in added for piece in pieces)]
-        if order is not None:  # told once
-            inner = [p for p in inner if not (isinstance(p, Varying) and p.code == order.code)]
+        ordered = name in holder.called.get("sort", ()) or name in scope.called.get("sort", ())
+        told = (SET, LISTING) if ordered else (order.code,) if order is not None else ()
+        inner = [p for p in inner if not (isinstance(p, Varying) and p.code in told)]
         return [*found, *inner] or [Hole(name, node)]
 
     def _dict(self, node: ast.Dict, scope: Scope, depth: int) -> list[Piece]:

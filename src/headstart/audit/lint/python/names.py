@@ -88,7 +88,8 @@ class Names:
         """Everything that takes a look at each node, at once."""
         scopes = {scope.node: scope for scope in self.scopes}
         waiting: list[tuple[ast.AST, Scope]] = [(tree, self.module)]
-        seeds = []
+        seeds: list[ast.expr] = []
+        imports: list[ast.Import | ast.ImportFrom] = []
         while waiting:
             node, scope = waiting.pop()
             if isinstance(node, ast.Call | ast.Dict | ast.Assign | ast.AnnAssign | ast.AugAssign):
@@ -96,10 +97,12 @@ class Names:
                 if isinstance(node, ast.Call) and _ends_in_seed(node.func):
                     seeds.append(node.func)
             elif isinstance(node, ast.Import | ast.ImportFrom):
-                self.imports.update(_imported(node))
+                imports.append(node)
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 scope = scopes.get(node, scope)
             waiting += [(child, scope) for child in ast.iter_child_nodes(node)]
+        for one in sorted(imports, key=lambda one: one.lineno):  # the last one counts
+            self.imports.update(_imported(one))
         for scope in self.scopes:
             scope.nodes.sort(key=lambda one: (one.lineno, one.col_offset))
         self.seeded = any(self.dotted(func) == "random.seed" for func in seeds)
