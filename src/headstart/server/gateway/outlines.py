@@ -12,6 +12,8 @@ MOST_PIECES: Final = 16_384
 """Remembered; about 500 bytes of memory each."""
 MOST_BYTES: Final = 64 << 10
 """Of a packed outline; a longer one is not kept."""
+_LEAST: Final = 20
+"""Of one segment."""
 
 
 class Outlines:
@@ -31,6 +33,8 @@ class Outlines:
     def packed(self, prompt: Prompt, chain: Chain) -> bytes | None:
         """The outline of a prompt, whose chain has its digests and its counts; None if it is
         too long to be kept."""
+        if _LEAST * len(prompt.segments) > MOST_BYTES:
+            return None
         found = []
         before = 0
         for segment, prefix, end in zip(prompt.segments, chain.plain, chain.ends, strict=True):
