@@ -1,8 +1,9 @@
 """What the gateway costs: CPU and memory of its process, beside a floor that only forwards.
 
 The floor reads a body, parses it, hashes each message, writes it anew and sends it on, with
-the same server and client. Both get the same load in turn from one client, before one
-upstream that answers at once. CPU is that of the whole process tree, ledger included.
+the same server and client. All get the same load in turn from one client, before one
+upstream that answers at once. CPU is that of the whole process tree, ledger included. LiteLLM
+stands beside them where the interpreter that ``--litellm`` names has it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psutil
 
+from benchmarks.gateway_parts import litellm
 from benchmarks.report import finish, parser, target
 from benchmarks.servers import free_port
 
@@ -28,6 +30,7 @@ RATIO = 2.5
 RSS = 200 * 2**20
 CONNECTIONS = (1, 16, 64)
 KILOBYTES = (8, 200)
+OURS = ("messages", "chat")
 
 
 class Process(NamedTuple):
@@ -53,7 +56,14 @@ def serving(app: str, **environment: str) -> Iterator[Process]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level"]
-    child = subprocess.Popen([*command, "warning"], env={**os.environ, **environment})
+    with running([*command, "warning"], port, **environment) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], port: int, **environment: str) -> Iterator[Process]:
+    """A server's command, until the block ends."""
+    child = subprocess.Popen(command, env={**os.environ, **environment})
     try:
         _wait(port, child)
         yield Process(f"http://127.0.0.1:{port}", psutil.Process(child.pid))
@@ -88,24 +98,24 @@ def load(process: Process, *arguments: str) -> dict[str, Any]:
 
 
 def compare(
-    floor: Process, ours: Process, seconds: float, arguments: Sequence[str]
+    servers: Mapping[str, Process], seconds: float, arguments: Sequence[str]
 ) -> dict[str, Any]:
-    """The floor, ours as Messages and as Chat Completions, in turn and twice; the better run
-    of each, since what else the machine does only ever adds."""
-    runs: dict[str, list[dict[str, Any]]] = {"floor": [], "messages": [], "chat": []}
+    """The floor, ours as Messages and as Chat Completions, and whoever else there is, in turn
+    and twice; the better run of each, since what else the machine does only ever adds."""
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in servers}
     for _ in range(2):
         for name, found in runs.items():
-            process = floor if name == "floor" else ours
             more = ["--messages"] if name == "messages" else []
-            found.append(load(process, "--seconds", str(seconds), *arguments, *more))
+            found.append(load(servers[name], "--seconds", str(seconds), *arguments, *more))
     best = {name: min(found, key=lambda run: run["cpu_ms"]) for name, found in runs.items()}
-    errors = sum(run["errors"] for name in ("messages", "chat") for run in runs[name])
+    errors = sum(run["errors"] for name in OURS for run in runs[name])
     return {**best, "errors": errors}
 
 
 def show(name: str, found: dict[str, Any]) -> None:
-    for who in ("floor", "messages", "chat"):
-        run = found[who]
+    for who, run in found.items():
+        if who == "errors":
+            continue
         ratio = run["cpu_ms"] / found["floor"]["cpu_ms"]
         print(
             f"{name:28} {who:9} {run['cpu_ms']:7.3f} ms CPU {ratio:5.2f}x"
@@ -123,12 +133,14 @@ def soak(ours: Process, requests: int, prefixes: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    quick = "1 s a run, 16 connections, 10,000 requests for the memory figure"
+    quick = "0.5 s a run, mostly 16 connections, 5,000 requests for the memory figure"
     options = parser(__doc__, quick)
     options.add_argument("--only", choices=("cpu", "memory"), help="one of both parts")
+    options.add_argument(
+        "--litellm", metavar="PYTHON", default=sys.executable, help="interpreter with LiteLLM"
+    )
     args = options.parse_args()
-    seconds, requests = (1.0, 10_000) if args.quick else (4.0, 100_000)
-    connections = (16, 64) if args.quick else CONNECTIONS
+    seconds, requests = (0.5, 5_000) if args.quick else (4.0, 100_000)
     results: dict[str, Any] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -139,15 +151,15 @@ def main() -> None:
             with (
                 serving("benchmarks.gateway_parts.floor:app", **settings) as floor,
                 serving("benchmarks.gateway_parts.app:app", **settings) as ours,
+                _litellm(args.litellm, up.url, folder) as others,
             ):
-                for kilobytes in KILOBYTES:
-                    for stream in (False, True):
-                        for count in connections:
-                            name = f"{kilobytes} KB{' stream' if stream else ''} x{count}"
-                            given = ["--kb", str(kilobytes), "--connections", str(count)]
-                            given += ["--stream"] if stream else []
-                            results[name] = compare(floor, ours, seconds, given)
-                            show(name, results[name])
+                servers = {"floor": floor, "messages": ours, "chat": ours, **others}
+                for kilobytes, stream, count in _shapes(quick=args.quick):
+                    name = f"{kilobytes} KB{' stream' if stream else ''} x{count}"
+                    given = ["--kb", str(kilobytes), "--connections", str(count)]
+                    given += ["--stream"] if stream else []
+                    results[name] = compare(servers, seconds, given)
+                    show(name, results[name])
         if args.only != "cpu":
             settings["LEDGER"] = f"{folder}/soak.db"
             with serving("benchmarks.gateway_parts.app:app", **settings) as ours:
@@ -156,13 +168,34 @@ def main() -> None:
     finish("gateway", results, _targets(results))
 
 
+@contextlib.contextmanager
+def _litellm(python: str, upstream: str, folder: str) -> Iterator[dict[str, Process]]:
+    """LiteLLM's proxy; nothing where it is not installed."""
+    why = litellm.missing(python)
+    if why is not None:
+        print(f"LiteLLM is left out: {why}", flush=True)
+        yield {}
+        return
+    port = free_port()
+    command, environment = litellm.serving(python, upstream, folder, port)
+    with running(command, port, **environment) as process:
+        yield {"litellm": process}
+
+
+def _shapes(*, quick: bool) -> list[tuple[int, bool, int]]:
+    """Kilobytes, whether streamed, and connections."""
+    if quick:
+        return [*((kb, stream, 16) for kb in KILOBYTES for stream in (False, True)), (8, False, 64)]
+    return [(kb, stream, n) for kb in KILOBYTES for stream in (False, True) for n in CONNECTIONS]
+
+
 def _targets(results: dict[str, Any]) -> list[Any]:
     found = []
     for name, result in results.items():
         if name == "soak":
             found.append(target("rss", result["rss"], at_most=RSS))
             continue
-        for who in ("messages", "chat"):
+        for who in OURS:
             ratio = result[who]["cpu_ms"] / result["floor"]["cpu_ms"]
             found.append(target(f"cpu ratio, {name}, {who}", ratio, at_most=RATIO))
         if name.endswith("x64"):

@@ -23,7 +23,9 @@ _SPACES = b" \t\n\r"
 _SPACES_AND_COMMA = b" \t\n\r,"
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 _COMMA = re.compile(rb"[ \t\n\r]*+,[ \t\n\r]*+")
-_KEY = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
+_KEY = rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*+:[ \t\n\r]*+'
+_FIRST = re.compile(rb"[ \t\n\r]*+" + _KEY, re.DOTALL)
+_NEXT = re.compile(rb"[ \t\n\r]*+,[ \t\n\r]*+" + _KEY, re.DOTALL)
 
 T = TypeVar("T")
 
@@ -61,22 +63,22 @@ def members(body: bytes, span: Span) -> dict[str, Member]:
     """The members of the object at ``span``, in order; Unmarkable."""
     raws = decoded(_OBJECT, body, span)
     found: dict[str, Member] = {}
-    at = _skip(body, span.start + 1)
+    pattern, at = _FIRST, span.start + 1
     for _ in raws:
-        if found:
-            at = _past_comma(body, at)
-        match = _KEY.match(body, at, span.end)
+        match = pattern.match(body, at, span.end)
         if match is None:
             raise Unmarkable(f"no key at byte {at}")
-        key = _name(match[1])
+        literal, value = match[1], match.end()
+        key = _name(literal) if b"\\" in literal else literal[1:-1].decode()
         raw = raws.get(key)
         # A key that stands twice is decoded to its last value: the first one, if it is
         # equal, uses up its turn here, and the closing brace is then not where it has to be.
-        if raw is None or key in found or not body.startswith(raw, match.end()):
+        if raw is None or key in found or not body.startswith(raw, value):
             raise Unmarkable(f"a key stands twice in the object at byte {span.start}")
-        found[key] = Member(at, match.end(), match.end() + len(memoryview(raw)))
-        at = found[key].end
-    _closed(body, at, span)
+        at = value + memoryview(raw).nbytes
+        found[key] = Member(match.start(1), value, at)
+        pattern = _NEXT
+    _closed(body, at if found else _skip(body, at), span)
     return found
 
 
@@ -159,7 +161,7 @@ def _from_end(body: bytes, span: Span, raws: Sequence[msgspec.Raw], first: int) 
 
 
 def _name(literal: bytes) -> str:
-    return str(msgspec.json.decode(literal)) if b"\\" in literal else literal[1:-1].decode()
+    return str(msgspec.json.decode(literal))
 
 
 def _skip(body: bytes, at: int) -> int:
