@@ -53,7 +53,8 @@ def test_statuses() -> None:
 
 
 def test_json_has_all_that_is_documented() -> None:
-    Path("a.py").write_text(SOURCE)
+    function = 'def system():\n    return f"It is {datetime.now()} now, be kind to all."\n'
+    Path("a.py").write_text(f"from datetime import datetime\n{function}")
     found = facts("a.py", "--model", "claude-opus-5-5")
     page = (ROOT / "docs" / "lint.md").read_text(encoding="utf-8")
     assert found["version"] == 1
@@ -62,7 +63,7 @@ def test_json_has_all_that_is_documented() -> None:
     for name in (*one, *found):
         assert f"`{name}`" in page or f'"{name}"' in page
     place = (one["line"], one["column"], one["end_line"], one["end_column"])
-    assert (one["code"], place) == ("HS001", (2, 19, 2, 33))
+    assert (one["code"], place) == ("HS001", (3, 21, 3, 35))
     assert one["usd_per_1000_calls"] > 0
 
 

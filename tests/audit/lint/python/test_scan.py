@@ -176,11 +176,20 @@ def test_one_call_is_one_finding_at_its_own_place(tmp_path: Path) -> None:
 
 
 def test_money_is_that_of_the_fixed_text_behind(tmp_path: Path) -> None:
-    source = f'from datetime import date\nSYSTEM = f"Today is {{date.today()}}. {LONG}"\n'
+    text = f'f"Today is {{date.today()}}. {LONG}"\n'
+    source = f"from datetime import date\ndef system():\n    return {text}"
     (one,) = findings(tmp_path / "a.py", source, model="claude-opus-5-5")
     assert one.tokens is not None
     assert 150 < one.tokens < 400
     assert one.usd is not None
+
+
+def test_what_is_made_once_a_process_is_said_to_be(tmp_path: Path) -> None:
+    source = f'from datetime import date\nSYSTEM = f"Today is {{date.today()}}. {LONG}"\n'
+    (one,) = findings(tmp_path / "a.py", source, model="claude-opus-5-5")
+    assert one.message.endswith("another one in each process")
+    assert one.tokens
+    assert one.usd is None
 
 
 @pytest.mark.parametrize(

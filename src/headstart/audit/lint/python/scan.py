@@ -114,14 +114,18 @@ class _Scan:
         key = (start, end, code)
         if key in self._found:
             return
+        once = self._once(piece)
         tokens = usd = None
         if self._model is not None and rest is not None:
             tokens = self._model.tokens(rest)
-            usd = self._model.lost(tokens, self._model.bucket(None), tokens) if tokens else None
+            if tokens and not once:
+                usd = self._model.lost(tokens, self._model.bucket(None), tokens)
         line = getattr(sink.node, "lineno", 0)
         place = self._source.lines.place(start, end)
         if line and not place.line <= line <= place.end_line:
             message += f" (line {line})"
+        if once:
+            message += ", another one in each process"
         edits = piece.fix if isinstance(piece, Varying) else ()
         self._found[key] = Finding(
             code,
@@ -134,3 +138,13 @@ class _Scan:
             model=self._model.name if self._model else None,
             edits=edits,
         )
+
+    def _once(self, piece: Varying | Hole) -> bool:
+        """It is run when the module is loaded, and not at each call."""
+        line = piece.node.lineno
+        functions = (
+            scope.node
+            for scope in self._names.scopes
+            if isinstance(scope.node, ast.FunctionDef | ast.AsyncFunctionDef)
+        )
+        return not any(f.lineno <= line <= (f.end_lineno or f.lineno) for f in functions)
