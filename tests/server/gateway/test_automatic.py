@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headstart.pricing import Pricer
@@ -70,6 +70,7 @@ def test_explicit_mode_is_left_out() -> None:
     assert cost == pytest.approx(pricer.cost(Usage(write_30m=4000)))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(Usage, **{name: st.integers(0, 10**6) for name in ("fresh", *PARTS)}),
     st.integers(0, 10**6),

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -31,6 +31,7 @@ values = st.recursive(
 NAMES = st.sampled_from(["x", "y", "a", "b\u00e9"])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(NAMES, values | st.dictionaries(NAMES, values, max_size=3), max_size=4),
     st.sampled_from([None, 1, " "]),

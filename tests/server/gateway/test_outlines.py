@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headstart.dialects import AnthropicHosted
@@ -34,6 +34,7 @@ def count(segment: Segment) -> int:
     return len(segment.text) // 4 + 1
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(TEXTS, min_size=1, max_size=6), max_size=8))
 def test_like_from_nothing(prompts: list[list[str]]) -> None:
     made = Outlines(b"k")
