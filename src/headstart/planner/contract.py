@@ -135,8 +135,10 @@ class Plan:
     @property
     def header(self) -> str:
         """Text of ``x-headstart-plan``: the reason, then ``segment:ttl`` of each placement."""
-        places = ",".join(f"{mark.segment}:{mark.ttl:.0f}" for mark in self.placements)
-        return f"{self.reason};{places}" if places else str(self.reason)
+        if not self.placements:
+            return self.reason.value
+        places = ",".join([f"{mark.segment}:{mark.ttl:.0f}" for mark in self.placements])
+        return f"{self.reason.value};{places}"
 
 
 class Outcome(NamedTuple):

@@ -34,10 +34,14 @@ _WEIGHTS = tuple(
 """Words and humps of words, every further four letters of a long one, groups of digits, runs
 of punctuation and each character in them, line ends and indents, and characters by script."""
 
+_ASCII_WEIGHTS = _WEIGHTS[:6]
+"""Those that find anything in plain ASCII."""
+
 
 def estimate(text: str) -> int:
     """Tokens of ``text``; 0 for an empty one, else at least 1."""
     if not text:
         return 0
-    total = sum(weight * len(pattern.findall(text)) for pattern, weight in _WEIGHTS)
+    weights = _ASCII_WEIGHTS if text.isascii() else _WEIGHTS
+    total = sum([weight * len(pattern.findall(text)) for pattern, weight in weights])
     return max(1, round(total))

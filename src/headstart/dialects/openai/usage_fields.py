@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from headstart.usage import Usage
@@ -73,9 +74,14 @@ class UsageFields:
         return shown
 
 
+@lru_cache(maxsize=256)
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
 def at(value: Any, path: str) -> Any:
     """The value at a dotted path of keys and indices; None where it leads nowhere."""
-    for step in path.split("."):
+    for step in _steps(path):
         if isinstance(value, dict):
             value = value.get(step)
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
