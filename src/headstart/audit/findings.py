@@ -60,6 +60,7 @@ class Now:
 
     total: Tally
     by_model: tuple[Tally, ...]
+    by_provider: tuple[Tally, ...]
     by_day: tuple[Tally, ...]
     by_hour: tuple[Tally, ...]
     by_kind: tuple[Tally, ...]

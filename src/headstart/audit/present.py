@@ -60,6 +60,7 @@ def now_of(world: World, base: Outcome) -> Now:
     return Now(
         _tallies(world, base, rows, lambda row: "all")[0] if rows else _Sum().tally("all"),
         tuple(_tallies(world, base, rows, lambda row: row.model or "?")),
+        tuple(_tallies(world, base, rows, lambda row: row.provider or "?")),
         tuple(sorted(_tallies(world, base, rows, _day), key=_named)) if calendar else (),
         tuple(sorted(_tallies(world, base, rows, _hour), key=_named)) if calendar else (),
         tuple(_tallies(world, base, rows, lambda row: row.kind or "unnamed")),

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from headstart.audit.lint import Finding, Outcome, Problem
+from headstart.cli.words import visible
 
 VERSION = 1
 """Of the JSON."""
@@ -32,11 +33,6 @@ def writer(form: str) -> Writer:
     """By the name of a format."""
     made: dict[str, type[Writer]] = {"json": JsonWriter, "github": GithubWriter}
     return made[form]() if form in made else TextWriter()
-
-
-def visible(text: str) -> str:
-    """Without what would move a cursor, change colours, or reorder a line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class TextWriter(Writer):

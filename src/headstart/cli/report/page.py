@@ -8,7 +8,8 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
-from headstart.cli.report.words import clock, headlines, money, percent, tokens
+from headstart.cli.report.words import headlines
+from headstart.cli.words import clock, money, percent, tokens
 from headstart.ledger import Report, Totals
 
 _STYLE = (

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from headstart.cli.report.words import clock, headlines, money, percent, tokens
+from headstart.cli.report.words import headlines
+from headstart.cli.words import clock, money, percent, tokens, visible
 from headstart.ledger import Report, Totals
 
 LISTED = 10
@@ -68,14 +69,14 @@ def _reasons(report: Report) -> Table:
 def _groups(title: str, groups: Mapping[str, Totals]) -> Table:
     table = _table(f"By {title}", title, *_NAMES)
     for name, totals in list(groups.items())[:LISTED]:
-        table.add_row(escape(_visible(name)), *_cells(totals))
+        table.add_row(escape(visible(name)[:60]), *_cells(totals))
     return table
 
 
 def _prefixes(report: Report) -> Table:
     table = _table("By prefix version, the latest last", "prefix", "first seen, UTC", *_NAMES)
     for name, totals in list(report.prefixes.items())[-LISTED:]:
-        table.add_row(escape(_visible(name)), clock(totals.first), *_cells(totals))
+        table.add_row(escape(visible(name)[:60]), clock(totals.first), *_cells(totals))
     return table
 
 
@@ -102,8 +103,3 @@ def _cells(totals: Totals) -> list[str]:
         percent(totals.saving) if totals.uncached else "-",
         percent(totals.read_error_share),
     ]
-
-
-def _visible(name: str) -> str:
-    """Clients name models: no control characters reach the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)[:60]
