@@ -15,6 +15,7 @@ from benchmarks.defect_parts.truth import replayed
 
 _COPY = b"copy-0000"
 _STAMP = b'"timestamp":"2026-11-03'
+_IDS = (b'"id":"msg_', b'"id":"chatcmpl-')
 _MODELS = (("anthropic", "claude-opus-5-5"), ("openai", "gpt-4.1"))
 
 
@@ -35,6 +36,8 @@ def bulk(paths: Sequence[Path], size: int, out: Path) -> int:
         while written_bytes < size:
             day = (DAY + timedelta(days=copies)).strftime("%Y-%m-%d").encode()
             copy = base.replace(_COPY, b"copy-%04d" % copies)
+            for name in _IDS:
+                copy = copy.replace(name, name + b"%04d" % copies)
             written_bytes += log.write(copy.replace(_STAMP, b'"timestamp":"' + day))
             copies += 1
     return copies * len(rows)
