@@ -83,12 +83,16 @@ class Pair:
         return stack
 
 
-def run(folder: Path, sizes: Sequence[int], rounds: int) -> dict[int, dict[str, float]]:
-    """Medians in seconds, and medians of ratios within a round, by prompt size."""
+def run(
+    folder: Path, sizes: Sequence[int], rounds: int
+) -> tuple[dict[int, dict[str, float]], float]:
+    """Medians in seconds, and medians of ratios within a round, by prompt size; and the
+    overhead of the first token over all rounds of all sizes. ``rounds`` of 8,000 tokens,
+    more of shorter prompts."""
     model = builtin.ensure(console.print)
     text = _text(model, max(sizes))
     prompts = {
-        size: [[1000 + size + number, *text[: size - 1]] for number in range(rounds)]
+        size: [[1000 + size + number, *text[: size - 1]] for number in range(rounds * 8000 // size)]
         for size in sizes
     }
     ours = VLLMServer(model, folder / "ours.log", {"disk": f"{folder / 'kv'}:20G"}, cache_gib=2)
@@ -102,7 +106,7 @@ def run(folder: Path, sizes: Sequence[int], rounds: int) -> dict[int, dict[str, 
         pair = Pair(bare, ours)
         for size, made in prompts.items():
             for number, prompt in enumerate(made):
-                console.print(f"{size} tokens, round {number + 1} of {rounds}", style="dim")
+                console.print(f"{size} tokens, round {number + 1} of {len(made)}", style="dim")
                 found.setdefault(size, []).append(pair.round(prompt, number))
         bare.kill()
         ours.stop()
@@ -113,7 +117,9 @@ def run(folder: Path, sizes: Sequence[int], rounds: int) -> dict[int, dict[str, 
             size: [pair.ask(ours, prompt, size) for prompt in made]
             for size, made in prompts.items()
         }
-    return {size: _summary(found[size], again[size]) for size in sizes}
+    pairs = [one.cold.ttft / one.bare.ttft for rows in found.values() for one in rows]
+    table = {size: _summary(found[size], again[size]) for size in sizes}
+    return table, statistics.median(pairs) - 1
 
 
 def _summary(rounds: Sequence[Round], again: Sequence[Answer]) -> dict[str, float]:
@@ -142,20 +148,20 @@ def main() -> None:
     """Measure and report."""
     options = parser(__doc__, "2,000 tokens only; within four minutes")
     options.add_argument("--directory", type=Path, default=Path(tempfile.gettempdir()))
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rounds", type=int, default=3)
     chosen = options.parse_args()
     sizes = SIZES[:1] if chosen.quick else SIZES
     figures: dict[int, dict[str, float]] = {}
+    overhead = None
     if VLLMPeer.available():
         with tempfile.TemporaryDirectory(dir=chosen.directory, prefix="vllm-") as folder:
-            figures = run(Path(folder), sizes, 3 if chosen.quick else chosen.rounds)
+            figures, overhead = run(Path(folder), sizes, 1 if chosen.quick else chosen.rounds)
     for size, row in figures.items():
         console.print(f"{size} tokens", {name: round(value, 3) for name, value in row.items()})
     last = figures.get(8000, {})
-    overheads = [row["overhead of first token"] for row in figures.values()]
     targets = [
         target("8,000 tokens: cold / restart", last.get("cold / after a restart"), at_least=20),
-        target("overhead without hits", max(overheads, default=None), at_most=0.05),
+        target("overhead without hits", overhead, at_most=0.05),
     ]
     finish("vllm", {"ttft": {str(size): row for size, row in figures.items()}}, targets)
 

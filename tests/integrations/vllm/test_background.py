@@ -28,7 +28,7 @@ def test_a_fault_is_counted_told_and_ends_there(caplog: pytest.LogCaptureFixture
 
 BOUND = """
 import os, threading
-from headstart.integrations.vllm.background import unbind
+from headstart.integrations.vllm.background import behind, unbind
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 seen = []
 def run():
@@ -38,15 +38,19 @@ def run():
 thread = threading.Thread(target=run)
 thread.start()
 thread.join()
-print(len(os.sched_getaffinity(0)), *seen)
+polite = threading.Thread(target=lambda: (behind(), seen.append(os.nice(0))))
+polite.start()
+polite.join()
+print(len(os.sched_getaffinity(0)), *seen, os.nice(0))
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs thread affinity")
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have cores and priorities there")
 def test_threads_leave_the_core_that_their_process_is_bound_to() -> None:
     ran = subprocess.run([sys.executable, "-c", BOUND], capture_output=True, text=True, check=True)
-    all_cores = str(len(os.sched_getaffinity(0)))
-    assert ran.stdout.split() == ["1", all_cores, all_cores]
+    cores = len(os.sched_getaffinity(0))
+    nice = os.nice(0)
+    assert [int(word) for word in ran.stdout.split()] == [1, cores, cores, max(10, nice), nice]
 
 
 NEEDS = """

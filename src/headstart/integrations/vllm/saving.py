@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from headstart.integrations.vllm.background import FAULTS, unbind
+from headstart.integrations.vllm.background import FAULTS, behind
 from headstart.integrations.vllm.blocks import BlockMemory
 from headstart.integrations.vllm.layout import Elements, Views
 from headstart.integrations.vllm.plan import Pages, Use
@@ -122,7 +122,7 @@ class Saver:
             self._held -= sum(made.buffer.nbytes for _, copies in saves for made in copies)
 
     def _run(self) -> None:
-        unbind()
+        behind()
         while (job := self._jobs.get()) is not None:
             if isinstance(job, threading.Event):
                 job.set()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from headstart.integrations.vllm.background import FAULTS, unbind
+from headstart.integrations.vllm.background import FAULTS, behind
 from headstart.integrations.vllm.blocks import BlockMemory, in_order
 from headstart.integrations.vllm.loading import Loader
 from headstart.integrations.vllm.metrics import Reporter, StoreStats
@@ -30,8 +30,9 @@ class Working:
         self._names = list(names)
         self._numbers = {name: number for number, name in enumerate(names)}
         self._fingerprint = made
-        # Threads inherit their starter's binding: the store's are started by one without.
-        with ThreadPoolExecutor(1, initializer=unbind) as opener:
+        # Threads inherit their starter's cores and priority: the store's writers start here,
+        # its readers with the first load.
+        with ThreadPoolExecutor(1, initializer=behind) as opener:
             self._store = opener.submit(options.open, made).result()
         self._loader: Loader | None = None
         self._saver: Saver | None = None
