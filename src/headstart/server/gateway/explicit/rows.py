@@ -23,9 +23,9 @@ def created(case: Case, tokens: int, status: int, asked: float, latency: float) 
         status=status,
         prefix=case.version,
         cost=case.model.pricer.cost(usage),
-        # Without caching there would be no object.
+        # Without caching there would be no object. What the implicit cache alone would have
+        # made of its readers is not known, so neither is what is saved against it.
         cost_uncached=0.0,
-        cost_automatic=0.0,
         plan=CACHE_CREATED,
         latency=latency,
     )
@@ -45,7 +45,6 @@ def stored(held: Held, until: float, status: int) -> RequestRecord:
         status=status,
         cost=lease.making.terms.holding(lease.tokens, until - held.billed),
         cost_uncached=0.0,
-        cost_automatic=0.0,
         plan=CACHE_STORED,
     )
 
