@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from benchmarks.vllm_server import VLLMServer
+from tests.conftest import tiny_llama
 from tests.integrations.vllm.conftest import PAGE, Site
 from tests.integrations.vllm.prompts import prompt
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights, in shapes that vLLM's CPU kernels take and two ranks can share."""
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    from headstart.engine import builtin
-
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models") / "two-heads"
-    tokenizer = AutoTokenizer.from_pretrained(builtin.ensure())
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
+def ranks(site: Site) -> Iterator[VLLMServer]:
+    """Of a model in shapes that vLLM's CPU kernels take and two ranks can share."""
+    model = tiny_llama(
+        site.folder / "two-ranks",
         hidden_size=128,
         intermediate_size=256,
         num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
         head_dim=32,
         max_position_embeddings=2048,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def ranks(site: Site, model: Path) -> Iterator[VLLMServer]:
     server = VLLMServer(
         model,
         site.folder / "ranks.log",
