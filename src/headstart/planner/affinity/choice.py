@@ -45,7 +45,7 @@ class Asked(NamedTuple):
     """Packed symbols, see ``ReplicaHistory``."""
     ends: Sequence[int]
     tokens: int
-    """Of the whole prompt, estimated or counted."""
+    """Of the whole prompt: estimated as ``ends`` are, or counted where ``blocks`` is given."""
     family: bytes = b""
     """What decides ties: a digest of the prompt's beginning."""
     blocks: Sequence[int] = ()
@@ -92,6 +92,7 @@ class Sent:
     choice: Choice
     touched: Touched
     tokens: int
+    """Of the prompt, as ``ends`` estimates them."""
     settled: int
     """Uses below this tick were answered when it was sent."""
     begun: bool = False
@@ -176,8 +177,9 @@ class Affinity:
         touched = self.history.touch(replica.slot, asked.key, asked.ends)
         replica.pending[touched.tick] = None
         self.loads.given(replica.slot, choice.fresh, now)
+        estimate = asked.ends[-1] if asked.ends else asked.tokens
         return Sent(
-            replica, choice, touched, asked.tokens, touched.tick if settled is None else settled
+            replica, choice, touched, estimate, touched.tick if settled is None else settled
         )
 
     def begun(self, sent: Sent) -> None:
@@ -229,9 +231,11 @@ class Affinity:
         apart: dict[int, float] = {}
         levels = self.history.match(asked.key)
         best = levels[0].tokens if levels else 0
+        counted = asked.blocks and asked.ends and asked.ends[-1]
+        scale = asked.tokens / asked.ends[-1] if counted else 1.0
         for level in levels:
             for slot in _members(level.replicas):
-                held[slot], apart[slot] = level.tokens, level.apart
+                held[slot], apart[slot] = round(level.tokens * scale), level.apart * scale
         if asked.blocks:
             exact = self.blocks.match(asked.blocks, asked.block_tokens)
             best = self._with_events(exact, held, apart)

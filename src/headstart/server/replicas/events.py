@@ -74,6 +74,10 @@ class Subscriber:
             socket.setsockopt(zmq.MAXMSGSIZE, _LARGE)
             socket.setsockopt(zmq.SUBSCRIBE, b"")
             socket.connect(self._events)
+            if self._replay is not None:
+                # It may have been publishing for long, and have nothing new to say for a while.
+                await self._ask(self._replay, None)
+                self._affinity[self._name].exact = self._feed.whole and self._feed.next > 0
             while True:
                 frames = await socket.recv_multipart()
                 try:
@@ -100,8 +104,8 @@ class Subscriber:
             self._apply(payload)
         self._affinity[self._name].exact = self._feed.whole
 
-    async def _ask(self, endpoint: str, last: int) -> None:
-        """Apply what the publisher still has of the batches before ``last``."""
+    async def _ask(self, endpoint: str, last: int | None) -> None:
+        """Apply what the publisher still has of the batches up to ``last``, or of all."""
         import zmq
 
         socket: Socket = self._sockets.Context.instance().socket(zmq.DEALER)
@@ -110,7 +114,7 @@ class Subscriber:
             socket.setsockopt(zmq.MAXMSGSIZE, _LARGE)
             socket.connect(endpoint)
             await socket.send_multipart([b"", self._feed.next.to_bytes(8, "big")])
-            while self._feed.next <= last:
+            while last is None or self._feed.next <= last:
                 async with asyncio.timeout(REPLAY_SECONDS):
                     frames = await socket.recv_multipart()
                 number, payload = _numbered(frames)
@@ -120,7 +124,7 @@ class Subscriber:
                 if self._feed.replayed(number) is Verdict.APPLY:
                     self._apply(payload)
                 self.counts["lost"] += self._feed.lost - lost
-        except TimeoutError:
+        except (TimeoutError, ValueError):
             self._faults.counts["kv_replay"] += 1
         finally:
             socket.close()

@@ -111,7 +111,8 @@ class Fleet:
             keys = []
         if not tokens:
             self._faults.counts["tokenize"] += 1
-        return asked._replace(blocks=keys, block_tokens=size)
+            return asked
+        return asked._replace(tokens=len(tokens), blocks=keys, block_tokens=size)
 
     def session(self) -> aiohttp.ClientSession:
         """For probes, in the loop that runs."""
