@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart import __version__
+from headstart.cli.audit import audit
 from headstart.cli.cache import cache
 from headstart.cli.demo import demo
 from headstart.cli.emulate import emulate
@@ -54,6 +55,7 @@ app.command()(run)
 app.add_typer(demo, name="demo")
 app.command()(emulate)
 app.command()(explain)
+app.command()(audit)
 app.command()(lint)
 app.command()(report)
 app.command()(simulate)
