@@ -67,7 +67,11 @@ def _replayed(emulator: Emulator, chain: Chain, now: float, scope: str) -> Usage
 def scaled(usage: Usage, actual: Usage) -> Usage:
     """The shares of ``usage`` on the tokens that a provider counted."""
     if usage.input in (0, actual.input):
-        return replace(usage, output=actual.output)
+        u = usage
+        return Usage(
+            u.fresh, u.read, u.write_5m, u.write_1h, u.write_other, actual.output,
+            u.write_30m, u.write_12h,
+        )  # fmt: skip
     share = actual.input / usage.input
     parts = {
         name: round(getattr(usage, name) * share)

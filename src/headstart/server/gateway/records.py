@@ -10,6 +10,8 @@ from headstart.usage import MissReason, RequestRecord, Usage
 if TYPE_CHECKING:
     from headstart.server.gateway.accountant import Case, Ending
 
+_NOTHING = Usage()
+
 
 class Why(NamedTuple):
     """Why a request did not read all that was seen of it, and how many tokens that are."""
@@ -75,6 +77,8 @@ def _automatic(case: Case, ending: Ending, usage: Usage) -> float | None:
 
 
 def _lost_cost(case: Case, lost: int) -> float | None:
+    if not lost:
+        return case.model.pricer.cost(_NOTHING)
     fresh = case.model.pricer.cost(Usage(fresh=lost))
     read = case.model.pricer.cost(Usage(read=lost))
     return None if fresh is None or read is None else fresh - read
