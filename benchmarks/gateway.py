@@ -63,7 +63,8 @@ def serving(app: str, **environment: str) -> Iterator[Process]:
 @contextlib.contextmanager
 def running(command: Sequence[str], port: int, **environment: str) -> Iterator[Process]:
     """A server's command, until the block ends."""
-    child = subprocess.Popen(command, env={**os.environ, **environment})
+    environment = {**os.environ, **environment}
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         _wait(port, child)
         yield Process(f"http://127.0.0.1:{port}", psutil.Process(child.pid))
@@ -73,7 +74,7 @@ def running(command: Sequence[str], port: int, **environment: str) -> Iterator[P
 
 
 def _wait(port: int, child: subprocess.Popen[bytes]) -> None:
-    for _ in range(400):
+    for _ in range(1200):
         if child.poll() is not None:
             raise SystemExit(f"a server ended with status {child.returncode}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.1):
@@ -154,6 +155,9 @@ def main() -> None:
                 _litellm(args.litellm, up.url, folder) as others,
             ):
                 servers = {"floor": floor, "messages": ours, "chat": ours, **others}
+                for name, process in servers.items():
+                    more = ["--messages"] if name == "messages" else []
+                    load(process, "--count", "1000" if name in OURS else "200", *more)
                 for kilobytes, stream, count in _shapes(quick=args.quick):
                     name = f"{kilobytes} KB{' stream' if stream else ''} x{count}"
                     given = ["--kb", str(kilobytes), "--connections", str(count)]
@@ -178,8 +182,14 @@ def _litellm(python: str, upstream: str, folder: str) -> Iterator[dict[str, Proc
         return
     port = free_port()
     command, environment = litellm.serving(python, upstream, folder, port)
-    with running(command, port, **environment) as process:
-        yield {"litellm": process}
+    with contextlib.ExitStack() as stack:
+        try:
+            process = stack.enter_context(running(command, port, **environment))
+        except SystemExit as error:
+            print(f"LiteLLM is left out: {error}", flush=True)
+            yield {}
+        else:
+            yield {"litellm": process}
 
 
 def _shapes(*, quick: bool) -> list[tuple[int, bool, int]]:

@@ -33,4 +33,8 @@ def serving(python: str, upstream: str, folder: str, port: int) -> tuple[list[st
     start = "from litellm import run_server; run_server()"
     command = [python, "-c", start, "--config", str(config), "--port", str(port)]
     command += ["--host", "127.0.0.1", "--num_workers", "1"]
-    return command, {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    return command, {
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+    }
