@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from headstart.audit.findings import Audit, Culprit, Fix, Latent, Option
@@ -107,6 +108,12 @@ class Sums:
         """USD that a culprit costs."""
         return found.month if self.monthly else found.money
 
+    def told(self, found: Culprit) -> str:
+        """What a culprit costs, in words; of one that others hide, what it will."""
+        if not found.lost and found.behind:
+            return f"{found.behind:,} tokens, once the others are mended"
+        return self.spoken(self.lost(found), found.lost)
+
     def saved(self, fix: Fix) -> float | None:
         """USD that a fix saves."""
         return fix.month if self.monthly else fix.saving
@@ -118,6 +125,12 @@ class Sums:
     def spoken(self, usd: float | None, tokens: int) -> str:
         """Money with its unit, or tokens where nothing has a price."""
         return f"{tokens:,} tokens" if usd is None else f"{money(usd)} {self.unit}"
+
+
+def worthwhile(fixes: Sequence[Fix], sums: Sums) -> Sequence[Fix]:
+    """Those that save something, or else the best one."""
+    found = [fix for fix in fixes if (saved := sums.saved(fix)) is None or saved > 0]
+    return found or fixes[:1]
 
 
 def now_option(audit: Audit) -> Option | None:

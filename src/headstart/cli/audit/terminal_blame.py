@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
@@ -10,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from headstart.audit.findings import Audit, Culprit, Fix
-from headstart.cli.audit.plain import Sums, action, reachable, title
+from headstart.cli.audit.plain import Sums, action, reachable, title, worthwhile
 from headstart.cli.audit.spots import side
 from headstart.cli.words import money, visible
 
@@ -72,7 +71,7 @@ def _culprit(out: Console, culprit: Culprit, sums: Sums) -> None:
         (f"\n{culprit.rank:2}. ", "bold"),
         (title(culprit), "bold"),
         "  ",
-        (sums.spoken(sums.lost(culprit), culprit.lost), "bold red"),
+        (sums.told(culprit), "bold red"),
     )
     out.print(head)
     for line in _lines(culprit, sums, out.width - _INDENT):
@@ -100,12 +99,6 @@ def _lines(culprit: Culprit, sums: Sums, width: int) -> list[Text]:
     return lines
 
 
-def worthwhile(fixes: Sequence[Fix], sums: Sums) -> Sequence[Fix]:
-    """Those that save something, or else the best one."""
-    found = [fix for fix in fixes if (sums.saved(fix) or 0.0) > 0 or sums.saved(fix) is None]
-    return found or fixes[:1]
-
-
 def _fix(start: str, fix: Fix, sums: Sums, *, hidden: bool) -> Text:
     text = Text.assemble((start, "bold"), (f"{action(fix.action)}. ", "bold"), visible(fix.text))
     saved = sums.saved(fix)
@@ -124,7 +117,7 @@ def _rest(out: Console, audit: Audit, sums: Sums) -> None:
     if rest:
         out.print()
     for culprit in rest[:_LISTED]:
-        lost = sums.spoken(sums.lost(culprit), culprit.lost)
+        lost = sums.told(culprit)
         where = f" ({visible(culprit.where)})" if culprit.where else ""
         out.print(Text(f"{culprit.rank:2}. {title(culprit)}{where}  {lost}"))
     if len(rest) > _LISTED:

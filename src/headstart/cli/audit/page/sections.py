@@ -6,7 +6,7 @@ from typing import Final
 
 from headstart.audit.findings import Audit, Culprit, Fix, Latent, Spot, Tally
 from headstart.cli.audit.page.text import safe, section, table
-from headstart.cli.audit.plain import Sums, action, now_option, reachable, span, title
+from headstart.cli.audit.plain import Sums, action, now_option, reachable, span, title, worthwhile
 from headstart.cli.audit.spots import parts, place
 from headstart.cli.words import money, percent, tokens
 
@@ -14,6 +14,8 @@ _OPEN: Final = 12
 """Culprits in full; the others are a table."""
 _LATENT: Final = 12
 _ROWS: Final = 50
+_PLAIN: Final = 8
+"""Rows of a table that stands there without being asked for."""
 
 
 def headlines(audit: Audit) -> str:
@@ -46,10 +48,10 @@ def _cards(audit: Audit) -> str:
         saved = sums.saved(audit.together)
         worth = f"{tokens(audit.together.tokens)} tokens" if saved is None else money(saved)
         cards.append(_card(worth, f"to be saved {sums.unit}", ""))
-    if total.cost is not None and total.uncached is not None:
-        saved = total.uncached - total.cost
-        word = "saved by the cache" if saved >= 0 else "lost by caching"
-        cards.append(_card(money(abs(saved)), f"{word}, in these logs", ""))
+    never = next((sums.cost(option) for option in audit.options if option.kind == "never"), None)
+    if cost is not None and never is not None:
+        word = "saved by the cache" if never >= cost else "lost by caching"
+        cards.append(_card(money(abs(never - cost)), f"{word} {sums.unit}", ""))
     cards.append(
         _card(
             percent(total.creation_rate),
@@ -100,7 +102,7 @@ def culprits(audit: Audit) -> str:
 
 
 def _culprit(culprit: Culprit, sums: Sums) -> str:
-    lost = sums.spoken(sums.lost(culprit), culprit.lost)
+    lost = sums.told(culprit)
     said = f"{culprit.requests:,} requests lost {culprit.lost:,} tokens"
     if culprit.behind > culprit.lost:
         said += f" ({culprit.behind:,} once the others are mended)"
@@ -108,7 +110,7 @@ def _culprit(culprit: Culprit, sums: Sums) -> str:
     sides = "".join(_side(spot) for spot in (culprit.a, culprit.b) if spot is not None)
     fixes = "".join(
         f"<li><b>{safe(action(fix.action))}.</b> {safe(fix.text)} {_worth(fix, sums)}</li>"
-        for fix in culprit.fixes
+        for fix in worthwhile(culprit.fixes, sums)
     )
     return (
         f"<article class='culprit'><h3><span class='rank'>{culprit.rank}</span>"
@@ -171,7 +173,13 @@ def tallies(name: str, found: tuple[Tally, ...]) -> str:
         )
         for one in found[:_ROWS]
     ]
-    return table(heads, rows) if len(rows) > 1 else ""
+    if len(rows) < 2:
+        return ""
+    if len(rows) <= _PLAIN:
+        return table(heads, rows)
+    return (
+        f"<details><summary>By {safe(name)}: {len(found):,}</summary>{table(heads, rows)}</details>"
+    )
 
 
 def trust(audit: Audit) -> str:

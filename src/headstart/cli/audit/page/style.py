@@ -20,7 +20,7 @@ h2{font-size:1.4rem;line-height:1.25;margin:3.25rem 0 .25rem;letter-spacing:-.01
 h3{font-size:1.08rem;margin:0;display:flex;gap:.75rem;align-items:baseline;flex-wrap:wrap}
 p{margin:.35rem 0}
 .verdict{font-size:1.75rem;line-height:1.3;font-weight:640;letter-spacing:-.015em;
-margin:.6rem 0 .5rem;max-width:52rem;text-wrap:pretty}
+margin:.6rem 0 .5rem;max-width:60rem;text-wrap:pretty}
 .about,.where{color:var(--soft)}
 .about{max-width:48rem;margin-bottom:1rem}
 .where{font-size:.9rem}

@@ -11,6 +11,11 @@ from headstart.cli.words import percent
 SHOWN: Final = 20
 """Families that can be chosen."""
 _HEIGHT: Final = 420
+_LOW: Final = 0.05
+"""Of all requests drawn: a bar below that has no room for text."""
+_SIGNS: Final = 105
+"""Characters from one end of the picture to the other."""
+_FEW: Final = 9
 COLOURS: Final = ((0.0, "#c8434f"), (0.5, "#e9b44c"), (1.0, "#1b8a8f"))
 
 
@@ -39,6 +44,8 @@ def _tree(family: Family) -> dict[str, Any]:
     """Bars with a place of their own each; what is not in the tree stays empty."""
     where = places(family)
     branches = family.tree
+    drawn = sum(branch.requests for branch in branches if branch.parent < 0)
+    widest = max(x + branch.tokens for (x, _), branch in zip(where, branches, strict=True))
     data: dict[str, Any] = {
         "type": "bar",
         "orientation": "h",
@@ -46,7 +53,7 @@ def _tree(family: Family) -> dict[str, Any]:
         "x": [branch.tokens for branch in branches],
         "y": [y + branch.requests / 2 for (_, y), branch in zip(where, branches, strict=True)],
         "width": [branch.requests for branch in branches],
-        "text": [_short(branch) for branch in branches],
+        "text": [_short(branch, drawn, widest) for branch in branches],
         "textposition": "inside",
         "insidetextanchor": "start",
         "textangle": 0,
@@ -71,7 +78,7 @@ def _tree(family: Family) -> dict[str, Any]:
     }
     layout = {
         "height": _HEIGHT,
-        "margin": {"l": 60, "r": 10, "t": 12, "b": 50},
+        "margin": {"l": 60, "r": 10, "t": 26, "b": 50},
         "bargap": 0,
         "barmode": "overlay",
         "uniformtext": {"minsize": 11, "mode": "hide"},
@@ -79,17 +86,56 @@ def _tree(family: Family) -> dict[str, Any]:
             "title": {"text": "tokens from the beginning of the prompt"},
             "rangemode": "tozero",
         },
+        "shapes": [_stable(family)],
+        "annotations": [_said(family)],
         "yaxis": {
-            "title": {"text": "requests"},
-            "range": [family.requests, 0],
+            "title": {"text": _requests(family, drawn)},
+            "range": [drawn, 0],
             "showgrid": False,
         },
     }
     return {"data": [data], "layout": layout}
 
 
-def _short(branch: Branch) -> str:
-    return safe(branch.label[:40])
+def _stable(family: Family) -> dict[str, Any]:
+    """A line where what (nearly) all requests have ends."""
+    return {
+        "type": "line",
+        "x0": family.stable,
+        "x1": family.stable,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"dash": "dot", "width": 2, "color": "#2a9fae"},
+    }
+
+
+def _said(family: Family) -> dict[str, Any]:
+    return {
+        "x": family.stable,
+        "y": 1.0,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "xanchor": "left",
+        "showarrow": False,
+        "text": f"{family.stable:,} tokens are the same in nearly all",
+        "font": {"size": 12},
+    }
+
+
+def _requests(family: Family, drawn: int) -> str:
+    if drawn >= family.requests:
+        return "requests"
+    return f"requests (the first {drawn:,} of {family.requests:,})"
+
+
+def _short(branch: Branch, drawn: int, widest: float) -> str:
+    """As much of its text as there is room for."""
+    if branch.requests < _LOW * drawn:
+        return ""
+    signs = int(branch.tokens / max(1.0, widest) * _SIGNS)
+    where, _, text = branch.label.partition(": ")
+    return safe((text or where)[:signs]) if signs >= _FEW else ""
 
 
 def _told(branch: Branch, family: Family) -> str:

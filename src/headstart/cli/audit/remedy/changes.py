@@ -30,7 +30,7 @@ def changes(audit: Audit) -> str:
 
 
 def _culprit(culprit: Culprit, sums: Sums) -> str:
-    lost = sums.spoken(sums.lost(culprit), culprit.lost)
+    lost = sums.told(culprit)
     lines = [
         f"## {culprit.rank}. {_plain(title(culprit))}: {lost}",
         "",
