@@ -26,6 +26,10 @@ def test_what_went_in_comes_out(body: bytes, drawn: list[tuple[int, bytes]]) -> 
     inserts = [Insert(min(at, len(body)), data) for at, data in drawn]
     marked = splice(body, inserts)
     assert marked.original() == body
+    assert marked.restores(body)
+    assert not marked.restores(body + b"x")
+    assert not body or not marked.restores(bytes([body[0] ^ 1]) + body[1:])
+    assert not body or not marked.restores(body[:-1])
     assert len(marked.body) == len(body) + sum(len(insert.data) for insert in inserts)
     in_order = sorted(inserts, key=lambda insert: insert.at)
     assert [marked.body[a:b] for a, b in marked.spans] == [insert.data for insert in in_order]

@@ -95,3 +95,29 @@ def test_what_is_long_past_is_forgotten() -> None:
         kind.entered(0)
         kind.used(0)
     assert kind.hazards()[0] > 0.7
+
+
+_EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from([(), ("a",), ("a", "b"), ("c",)]),
+        st.sampled_from(["entered", "passed", "used", "read"]),
+        st.integers(0, BINS - 1),
+    ),
+    max_size=60,
+)
+
+
+@given(_EVENTS)
+def test_hazards_are_those_that_are_worked_out_anew(
+    events: list[tuple[tuple[str, ...], str, int]],
+) -> None:
+    classes = Classes()
+    for path, what, number in events:
+        kind = classes.at(path)
+        if what == "read":
+            kind.hazards()
+        else:
+            getattr(kind, what)(number)
+    for path in ((), ("a",), ("a", "b"), ("c",)):
+        kind = classes.at(path)
+        assert kind.hazards() == [kind._chance(number) for number in range(BINS)]
