@@ -160,7 +160,8 @@ with contextlib.redirect_stdout(io.StringIO()):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["serve", "--help"], ["demo", "--help"], ["lint", "--help"]]
+    "arguments",
+    [["--help"], *([name, "--help"] for name in ("serve", "demo", "lint", "audit"))],
 )
 def test_help_loads_nothing_that_a_command_needs(arguments: list[str]) -> None:
     added = loaded(HELP.format(arguments=arguments))
@@ -182,6 +183,11 @@ def test_help_loads_nothing_that_a_command_needs(arguments: list[str]) -> None:
             "headstart.audit.lint",
             {"msgspec"},
             HEAVY | {"starlette", "pydantic", "sqlalchemy", "aiohttp", "typer", "rich"},
+        ),
+        (
+            "headstart.audit.audit, headstart.cli.audit.terminal, headstart.cli.audit.given",
+            {"msgspec", "rich"},
+            HEAVY | {"starlette", "pydantic", "sqlalchemy", "aiohttp", "plotly"},
         ),
         ("headstart.engine", set(), HEAVY | {"starlette", "pydantic", "msgspec"}),
         ("headstart.prefix", set(), HEAVY | {"msgspec"}),

@@ -145,6 +145,22 @@ def reachable(audit: Audit) -> float | None:
     return found[0].hit_rate if found else None
 
 
+def count(number: int, name: str) -> str:
+    """``1 file``, ``12 files``."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def facts(audit: Audit) -> str:
+    """How much was read."""
+    now = audit.now
+    said = [
+        count(len(audit.sources), "file"),
+        count(now.total.requests, "request"),
+        count(now.conversations, "conversation"),
+    ]
+    return ", ".join(said if now.seconds is None else (*said, span(now.seconds)))
+
+
 def span(seconds: float) -> str:
     """``3.2 days``, ``12 min``."""
     for size, unit in ((DAY, "day"), (3600.0, "hour"), (60.0, "min")):

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.audit.findings import Audit, Tally
-from headstart.cli.audit.plain import reachable, span
+from headstart.cli.audit.plain import facts, reachable
 from headstart.cli.audit.terminal_blame import blame, latent
 from headstart.cli.audit.terminal_more import curves, families, heading, notes, trust, what_if
 from headstart.cli.words import money, percent, tokens, visible
@@ -45,13 +45,7 @@ def _narrowed(console: Console) -> Console:
 
 
 def _verdict(out: Console, audit: Audit) -> None:
-    files = len(audit.sources)
-    total = audit.now.total
-    facts = [f"{files:,} file{'s' if files > 1 else ''}", f"{total.requests:,} requests"]
-    facts.append(f"{audit.now.conversations:,} conversations")
-    if audit.now.seconds is not None:
-        facts.append(span(audit.now.seconds))
-    out.print(Text(", ".join(facts), style="dim"))
+    out.print(Text(facts(audit), style="dim"))
     style = "bold green" if not audit.culprits and audit.verdict.caching else "bold yellow"
     out.print(Text(visible(audit.verdict.text), style=style))
 

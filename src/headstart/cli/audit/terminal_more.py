@@ -16,6 +16,8 @@ from headstart.cli.audit.plain import Sums, now_option, span
 from headstart.cli.words import money, percent, tokens, visible
 
 _BARS: Final = 10
+_FLAT: Final = 0.0005
+"""A curve that has come so near to its end is told no further."""
 _FAMILIES: Final = 4
 _BRANCHES: Final = 3
 _DEEP: Final = 3
@@ -47,7 +49,10 @@ def what_if(out: Console, audit: Audit) -> None:
     noted = out.width >= _NOTED
     if noted:
         table.add_column("", style="dim", no_wrap=True, overflow="ellipsis")
-    for option in audit.options:
+    models = [option for option in audit.options if option.kind == "model"]
+    for option in (*(one for one in audit.options if one.kind != "model"), *models):
+        if models and option is models[0]:
+            table.add_row(Text("at other models", style="dim"))
         cost = sums.cost(option)
         cells = [
             Text(visible(option.name)[:30], style="bold" if option.kind == "now" else ""),
@@ -74,6 +79,8 @@ def curves(out: Console, audit: Audit) -> None:
         title = "How long to keep it" if long else "How much to keep (your own servers)"
         heading(out, title, visible(f"Hit rate; {curve.note}."))
         out.print(_bars(curve))
+        if _risen(curve) < len(curve.x) - 1:
+            out.print(Text("More than that adds nothing.", style="dim"))
 
 
 def _bars(curve: Curve) -> Table:
@@ -82,7 +89,7 @@ def _bars(curve: Curve) -> Table:
     table.add_column(justify="right", style="dim")
     table.add_column(width=36)
     table.add_column(justify="right")
-    last = len(curve.x) - 1
+    last = _risen(curve)
     for index in sorted({round(step * last / (_BARS - 1)) for step in range(_BARS)}):
         x, rate = curve.x[index], curve.hit_rate[index]
         if curve.name == "ttl":
@@ -92,6 +99,12 @@ def _bars(curve: Curve) -> Table:
         bar: Any = Bar(1.0, 0.0, rate, color="green")
         table.add_row(name, more, bar, f"{rate:.1%}")
     return table
+
+
+def _risen(curve: Curve) -> int:
+    """Where it has come as high as it gets."""
+    most = max(curve.hit_rate)
+    return next(i for i, rate in enumerate(curve.hit_rate) if rate >= most - _FLAT)
 
 
 def _count(number: float) -> str:

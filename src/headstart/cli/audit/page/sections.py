@@ -6,7 +6,16 @@ from typing import Final
 
 from headstart.audit.findings import Audit, Culprit, Fix, Latent, Spot, Tally
 from headstart.cli.audit.page.text import safe, section, table
-from headstart.cli.audit.plain import Sums, action, now_option, reachable, span, title, worthwhile
+from headstart.cli.audit.plain import (
+    Sums,
+    action,
+    count,
+    facts,
+    now_option,
+    reachable,
+    title,
+    worthwhile,
+)
 from headstart.cli.audit.spots import parts, place
 from headstart.cli.words import money, percent, tokens
 
@@ -20,14 +29,9 @@ _PLAIN: Final = 8
 
 def headlines(audit: Audit) -> str:
     """The verdict, and cards."""
-    total, files = audit.now.total, len(audit.sources)
-    facts = [f"{files:,} file{'' if files == 1 else 's'}", f"{total.requests:,} requests"]
-    facts.append(f"{audit.now.conversations:,} conversations")
-    if audit.now.seconds is not None:
-        facts.append(span(audit.now.seconds))
     return (
         f"<header><h1>Prompt cache audit</h1><p class='verdict'>{safe(audit.verdict.text)}</p>"
-        f"<p class='about'>{safe(', '.join(facts))}</p><div class='cards'>{_cards(audit)}</div>"
+        f"<p class='about'>{safe(facts(audit))}</p><div class='cards'>{_cards(audit)}</div>"
         "</header>"
     )
 
@@ -227,5 +231,5 @@ def notes(audit: Audit) -> str:
         "Notes",
         "What was assumed, and what was read.",
         f"<ul class='notes'>{said}</ul>" if said else "",
-        f"<details><summary>{len(audit.sources):,} files</summary>{files}</details>",
+        f"<details><summary>{count(len(audit.sources), 'file')}</summary>{files}</details>",
     )
