@@ -16,8 +16,8 @@ def pointed(sign: str, text: str, start: int, end: int) -> tuple[str, str]:
         "·" if character == " " else _shown(character) for character in text[start:end]
     )
     after = "".join(map(_shown, text[end:]))
-    carets = "^" * max(_width(inside), 1)
-    return f"{sign} {before}{inside}{after}", f"  {' ' * _width(before)}{carets}"
+    carets = "^" * max(columns(inside), 1)
+    return f"{sign} {before}{inside}{after}", f"  {' ' * columns(before)}{carets}"
 
 
 def _shown(character: str) -> str:
@@ -27,6 +27,6 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def _width(text: str) -> int:
+def columns(text: str) -> int:
     """Columns in a terminal: East Asian wide characters take two."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

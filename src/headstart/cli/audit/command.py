@@ -143,7 +143,8 @@ def _one_line() -> Iterator[None]:
     except (NoLogs, UnknownFormat) as error:
         raise fail(str(error)) from None
     except OSError as error:
-        raise fail(f"{error.filename or 'logs'}: {error.strerror or error}") from None
+        place = f"{error.filename}: " if error.filename else ""
+        raise fail(f"{place}{error.strerror or error}") from None
 
 
 def _audited(logs: list[str], options: Options) -> Audit:

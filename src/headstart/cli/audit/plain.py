@@ -109,9 +109,9 @@ class Sums:
         return found.month if self.monthly else found.money
 
     def told(self, found: Culprit) -> str:
-        """What a culprit costs, in words; of one that others hide, what it will."""
+        """What a culprit costs, in words."""
         if not found.lost and found.behind:
-            return f"{found.behind:,} tokens, once the others are mended"
+            return "hidden by the others so far"
         return self.spoken(self.lost(found), found.lost)
 
     def saved(self, fix: Fix) -> float | None:
@@ -148,6 +148,14 @@ def reachable(audit: Audit) -> float | None:
 def count(number: int, name: str) -> str:
     """``1 file``, ``12 files``."""
     return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def loss(culprit: Culprit) -> str:
+    """Requests and tokens that it cost, and will cost."""
+    said = f"{count(culprit.requests, 'request')} lost {culprit.lost:,} tokens"
+    if culprit.behind > culprit.lost:
+        said += f" ({culprit.behind:,} once the others are mended)"
+    return said
 
 
 def facts(audit: Audit) -> str:

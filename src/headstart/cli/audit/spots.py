@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from headstart.audit.findings import Spot
 from headstart.cli.words import visible
-from headstart.prompt.diff_text import pointed
+from headstart.prompt.diff_text import columns, pointed
 
 _LEAD: Final = 26
 """Characters before the difference that are shown at least, where there is room."""
@@ -26,10 +26,10 @@ def side(spot: Spot, sign: str, width: int) -> Side:
     """At most ``width`` columns; the difference itself is cut if need be."""
     shown = spot
     text, carets = _lines(shown, sign, spot)
-    while max(len(text), len(carets)) > width:
+    while max(columns(text), len(carets)) > width:
         smaller = _smaller(shown)
         if smaller is shown:
-            text, carets = text[: width - 1] + _CUT, carets[:width]
+            text, carets = _cut(text, width), carets[:width]
             break
         shown = smaller
         text, carets = _lines(shown, sign, spot)
@@ -44,6 +44,13 @@ def place(spot: Spot) -> str:
 def parts(spot: Spot) -> tuple[str, str, str]:
     """Before the difference, the difference, and after it."""
     return spot.text[: spot.start], spot.text[spot.start : spot.end], spot.text[spot.end :]
+
+
+def _cut(text: str, width: int) -> str:
+    """Its beginning, as far as there is room."""
+    while columns(text) > width - 1:
+        text = text[:-1]
+    return text + _CUT
 
 
 def _smaller(spot: Spot) -> Spot:

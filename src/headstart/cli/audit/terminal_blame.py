@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from headstart.audit.findings import Audit, Culprit, Fix
-from headstart.cli.audit.plain import Sums, action, reachable, title, worthwhile
+from headstart.cli.audit.plain import Sums, action, loss, reachable, title, worthwhile
 from headstart.cli.audit.spots import side
 from headstart.cli.words import money, visible
 
@@ -79,11 +79,8 @@ def _culprit(out: Console, culprit: Culprit, sums: Sums) -> None:
 
 
 def _lines(culprit: Culprit, sums: Sums, width: int) -> list[Text]:
-    said = f"{culprit.requests:,} requests lost {culprit.lost:,} tokens"
-    if culprit.behind > culprit.lost:
-        said += f" ({culprit.behind:,} once the others are mended)"
     where = ", ".join(filter(None, (visible(culprit.where), culprit.family)))
-    lines = [Text(f"{said}{f'; {where}' if where else ''}", style="dim")]
+    lines = [Text(f"{loss(culprit)}{f'; {where}' if where else ''}", style="dim")]
     for spot, sign, style in ((culprit.a, "-", "red"), (culprit.b, "+", "green")):
         if spot is not None:
             shown = side(spot, sign, width)
@@ -126,7 +123,8 @@ def _rest(out: Console, audit: Audit, sums: Sums) -> None:
 
 def _together(out: Console, audit: Audit, fix: Fix, sums: Sums) -> None:
     saved = sums.saved(fix)
-    text = Text(f"\n{visible(fix.text)}", style="bold")
+    alone = len(audit.culprits) == 1
+    text = Text(f"\n{'With that mended:' if alone else visible(fix.text)}", style="bold")
     if saved is not None:
         word = "Saves" if saved >= 0 else "Costs"
         text.append(f" {word} {money(abs(saved))} {sums.unit}", style="bold green")

@@ -12,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from headstart.audit.findings import Audit, Branch, Curve, Family, Option
-from headstart.cli.audit.plain import Sums, now_option, span
+from headstart.cli.audit.plain import Sums, count, now_option, span
 from headstart.cli.words import money, percent, tokens, visible
 
 _BARS: Final = 10
@@ -135,7 +135,7 @@ def families(out: Console, audit: Audit) -> None:
         out.print(_tree(family))
     more = len(audit.families) - _FAMILIES
     if more > 0:
-        out.print(Text(f"and {more} more families", style="dim"))
+        out.print(Text(f"families beside these: {more:,}", style="dim"))
 
 
 def _tree(family: Family) -> Tree:
@@ -164,7 +164,7 @@ def _grow(tree: Tree, family: Family, below: dict[int, list[int]], at: int, dept
     through = family.tree[at].requests if at >= 0 else family.requests
     rest = through - sum(family.tree[n].requests for n in drawn)
     if rest > 0 and children:
-        tree.add(Text(f"{rest:,} requests go on in other ways, or end here", style="dim"))
+        tree.add(Text(f"{count(rest, 'request')}: other ways, or the end", style="dim"))
 
 
 def _leaf(branch: Branch) -> Text:

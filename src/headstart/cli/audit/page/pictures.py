@@ -125,7 +125,7 @@ def curve(found: Curve) -> dict[str, Any]:
         x = [size / _GIB for size in found.bytes] if sized else list(found.x)
         names = [f"{tokens(int(value))} tokens" for value in found.x]
         text = "memory for KV, GiB" if sized else "tokens held"
-        axis = {"title": {"text": text}, "rangemode": "tozero"}
+        axis = {"title": {"text": text}, "type": "log"}
     data = {
         "type": "scatter",
         "mode": "lines+markers",

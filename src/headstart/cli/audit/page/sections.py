@@ -11,6 +11,7 @@ from headstart.cli.audit.plain import (
     action,
     count,
     facts,
+    loss,
     now_option,
     reachable,
     title,
@@ -90,7 +91,7 @@ def culprits(audit: Audit) -> str:
         ],
         texts=(1, 2),
     )
-    if audit.together is not None:
+    if audit.together is not None and len(audit.culprits) > 1:
         worth = _worth(audit.together, sums)
         shown.append(
             f"<div class='culprit together'><h3>All at once</h3><ul class='fixes'><li>"
@@ -107,10 +108,7 @@ def culprits(audit: Audit) -> str:
 
 def _culprit(culprit: Culprit, sums: Sums) -> str:
     lost = sums.told(culprit)
-    said = f"{culprit.requests:,} requests lost {culprit.lost:,} tokens"
-    if culprit.behind > culprit.lost:
-        said += f" ({culprit.behind:,} once the others are mended)"
-    where = ", ".join(filter(None, (said, culprit.where, culprit.family)))
+    where = ", ".join(filter(None, (loss(culprit), culprit.where, culprit.family)))
     sides = "".join(_side(spot) for spot in (culprit.a, culprit.b) if spot is not None)
     fixes = "".join(
         f"<li><b>{safe(action(fix.action))}.</b> {safe(fix.text)} {_worth(fix, sums)}</li>"

@@ -7,6 +7,7 @@ from typing import Final
 STYLE: Final = """
 :root{--paper:#fbfaf7;--card:#fff;--ink:#1c1b1a;--soft:#6b6762;--line:#e5e1da;--accent:#00798c;
 --bad:#b3261e;--good:#1b7f4d;--mark:#ffe08a;--code:#f5f2ec}
+@media (max-width:40rem){main{padding:1.25rem .9rem 3rem}.verdict{font-size:1.35rem}}
 @media (prefers-color-scheme:dark){:root{--paper:#151618;--card:#1e2023;--ink:#ececea;
 --soft:#a09c96;--line:#34363a;--accent:#4fb8c9;--bad:#ff8a80;--good:#6fd3a0;--mark:#7a5a00;
 --code:#17181a}}
@@ -33,7 +34,7 @@ font-variant-numeric:tabular-nums}
 .card span{color:var(--soft);font-size:.9rem}
 .card i{font-style:normal;color:var(--good);font-size:.95rem;font-weight:550}
 .culprit{padding:1.15rem 1.3rem;margin:1rem 0}
-.culprit h3 em{font-style:normal;color:var(--bad);font-variant-numeric:tabular-nums;
+.culprit h3 em{font-style:normal;color:var(--bad);font-weight:600;font-variant-numeric:tabular-nums;
 margin-left:auto}
 .rank{color:var(--soft);font-weight:500}
 .side{margin:.7rem 0 0}
@@ -50,7 +51,7 @@ ul.fixes li::before{content:"→";position:absolute;left:.2rem;color:var(--accen
 .together{border-left:4px solid var(--good)}
 .picture{padding:.75rem .75rem .4rem;margin:1rem 0}
 .plot{width:100%}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:1rem}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:1rem}
 .pair .picture{margin:0}
 select{font:inherit;font-size:.95rem;color:var(--ink);background:var(--card);
 border:1px solid var(--line);border-radius:8px;padding:.35rem .6rem;max-width:100%}

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from headstart.audit.findings import Audit, Culprit, Fix, Spot
-from headstart.cli.audit.plain import Sums, action, title
+from headstart.cli.audit.plain import Sums, action, loss, title
 from headstart.cli.audit.spots import place, side
 from headstart.cli.words import money, visible
 
@@ -34,7 +34,7 @@ def _culprit(culprit: Culprit, sums: Sums) -> str:
     lines = [
         f"## {culprit.rank}. {_plain(title(culprit))}: {lost}",
         "",
-        f"{culprit.requests:,} requests lost {culprit.lost:,} tokens"
+        loss(culprit)
         + (f" at `{_code(culprit.where)}`, {culprit.family}." if culprit.where else "."),
         "",
     ]
