@@ -60,3 +60,11 @@ def test_nonsense() -> None:
             Allowance(usd, seconds)
     assert Allowance(1.0, 1.0).take(-1.0, 0.0) is None
     assert Allowance(1.0, 1.0).take(float("nan"), 0.0) is None
+
+
+def test_a_clock_that_is_set_back_makes_no_period_longer() -> None:
+    allowance = Allowance(1.0, 60.0)
+    assert allowance.take(1.0, 1e9)
+    assert allowance.take(1.0, 100.0) is None
+    assert allowance.take(1.0, 159.0) is None
+    assert allowance.take(1.0, 160.0)

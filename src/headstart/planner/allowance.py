@@ -29,6 +29,8 @@ class Allowance:
 
     def take(self, usd: float, now: float) -> Grant | None:
         """Set it aside; None if it is not there."""
+        # Where the clock was set back, the period is as long as ever, and not longer.
+        self._since = min(self._since, now)
         if now - self._since >= self._seconds:
             self._since, self.spent = now, 0.0
         if not 0 <= usd <= self._limit - self.spent:

@@ -17,6 +17,8 @@ from headstart.prompt.prompt import Segment
 
 LONG: Final = 2048
 """Bytes of a segment's canonical form from which on it is condensed."""
+_MOST_TYPE: Final = 64
+"""Characters of a block's type, which may be any text of the client's, in what is remembered."""
 
 
 class Content(NamedTuple):
@@ -52,7 +54,7 @@ def counted(
     segment: Segment, content: Content, count: Callable[[Segment], int], known: Mine | None
 ) -> int:
     """Tokens of a segment; of a long one that was met before, those found then."""
-    if known is None or content.digest is None:
+    if known is None or content.digest is None or len(segment.type) > _MOST_TYPE:
         return count(segment)
     key = ("tokens", content.digest, segment.type, segment.part == 0, len(segment.text))
     found: int | None = known.get(*key)

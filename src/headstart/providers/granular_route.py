@@ -8,6 +8,9 @@ from hashlib import blake2b
 from headstart.prompt import CUT_BYTES, Chain
 from headstart.providers.rules import Rules
 
+_LONG = 1024
+"""Characters of what names partitions, beyond which it is not remembered: a client's may be any
+text."""
 _ROUTED_BY = 256
 """Tokens of the prompt's start that choose a machine, beside the routing key."""
 
@@ -22,12 +25,17 @@ def partition(rules: Rules, chain: Chain, scope: str) -> str:
         controls.salt if rules.salt_partitions else None,
         controls.resource if rules.resources else None,
     )
-    return _name(parts) if any(parts) else ""
+    if not any(parts):
+        return ""
+    short = sum(len(part) for part in parts if part is not None) <= _LONG
+    return _remembered(parts) if short else _name(parts)
 
 
-@lru_cache(maxsize=1024)
 def _name(parts: tuple[str | None, ...]) -> str:
     return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+_remembered = lru_cache(maxsize=1024)(_name)
 
 
 class Router:

@@ -3,12 +3,14 @@ else's request."""
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import resource
 import signal
 import sqlite3
 import subprocess
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -195,3 +197,27 @@ def test_nonsense_in_every_setting_goes_on_as_it_is(start: Start, raw: RawUpstre
         sent = json.dumps({**CHAT, "stream": True, "stream_options": value}).encode()
         assert httpx.post(f"{running.url}/v1/chat/completions", content=sent).status_code == 200
     assert len(raw.bodies) == 8 * len(odd)
+
+
+def test_long_names_are_not_remembered(start: Start, raw: RawUpstream) -> None:
+    raw.answer = sending(response(ANSWER))
+    running = start(upstreams(raw.url))
+    post(running.url, body())
+    running.records(1)
+    long = "x" * (1 << 20)
+    block = {"type": long, "text": "y" * 4096}
+    tracemalloc.start()
+    try:
+        for number in range(6):
+            sent = body(model=f"{number}{long}")
+            assert post(running.url, sent).status_code == 200
+            assert raw.bodies[-1] == sent
+            turn = {"role": "user", "content": [{**block, "type": f"{number}{long}"}]}
+            assert post(running.url, body(messages=[turn])).status_code == 200
+        raw.bodies.clear()
+        running.records(7)
+        running.kept.clear()
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 4 << 20
+    finally:
+        tracemalloc.stop()

@@ -3,8 +3,10 @@ provider lets them be told apart; where it does not, that is said, or refused.""
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import tracemalloc
 from datetime import date
 from typing import Any
 
@@ -15,6 +17,7 @@ from headstart.server import ConfigError
 from headstart.server.emulate import State
 from headstart.server.gateway import Upstream, create_gateway
 from headstart.server.gateway.isolation import shared_caches
+from headstart.server.gateway.planning import wire_key
 from tests.server.gateway.conftest import Running, Start
 from tests.server.gateway.raw import RawUpstream
 
@@ -181,3 +184,17 @@ def test_requests_that_cannot_be_kept_apart_are_refused(start: Start, raw: RawUp
     assert httpx.post(url, content=twice, headers=headers).status_code == 403
     assert httpx.get(f"{running.url}/v1/models", headers=headers).status_code == 200
     assert len(raw.bodies) == 2
+
+
+def test_a_clients_long_key_is_not_kept(start: Start, emulator: Emulated) -> None:
+    running = start(shared("openai", emulator[0]), keys=KEYS)
+    wire_key.cache_clear()
+    tracemalloc.start()
+    try:
+        for number in range(8):
+            chat(running, "acme", "gpt-5.6", prompt_cache_key=f"{number}" + "x" * (1 << 20))
+        running.records(8)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 4 << 20
+    finally:
+        tracemalloc.stop()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
 import pytest
 
+from headstart.planner.affinity import Affinity
 from headstart.server.gateway import create_gateway
 from headstart.server.replica_tables import ReplicaTable
 from headstart.server.upstreams import parse_upstreams
@@ -79,3 +81,44 @@ def test_urls_and_tables_side_by_side() -> None:
     assert upstream.replicas[0] == ReplicaTable(url="http://a:1")
     gateway = create_gateway({"x": upstream})
     assert list(gateway.fleets["x"].members) == ["a:1", "b:2#1"]
+
+
+def test_what_is_under_way_at_a_removed_replica_is_recorded(site: Raise) -> None:
+    running = site(2)
+    metrics = running.gateway.metrics
+    with running.client().chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "x"}], stream=True, max_tokens=30
+    ) as stream:
+        next(iter(stream))
+        rows = running.rows()
+        name = next(name for name, row in rows.items() if row["outstanding"])
+        assert running.admin({"action": "remove", "replica": name}).status_code == 200
+        list(stream)
+    deadline = time.monotonic() + 5
+    while not metrics.usage.output and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert metrics.usage.output == 3
+    assert not running.gateway._faults.counts
+
+
+def test_routing_that_raises_harms_no_one(site: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("broken")
+
+    running = site(1)
+    monkeypatch.setattr(Affinity, "choose", broken)
+    asked = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    assert httpx.post(f"{running.url}/v1/chat/completions", json=asked).status_code == 200
+    assert running.gateway._faults.counts["route"] == 1
+
+
+def test_a_bad_answers_bytes_are_no_beginning_of_a_good_one(
+    site: Raise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(Affinity, "begun", lambda _, sent: told.append(sent))
+    running = site(1)
+    next(iter(running.engines.values())).status = 429
+    asked = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    assert httpx.post(f"{running.url}/v1/chat/completions", json=asked).status_code == 429
+    assert told == []

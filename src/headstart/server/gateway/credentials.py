@@ -112,8 +112,9 @@ def _credential(headers: Mapping[bytes, bytes], query: bytes) -> bytes:
     for name in _CREDENTIALS:
         value = headers.get(name)
         if value:
-            _, aws, scope = value.partition(b"Credential=")
-            return scope.partition(b"/")[0] if aws else value.removeprefix(b"Bearer ")
+            if name == b"authorization" and value.startswith(b"AWS4-"):
+                return value.partition(b"Credential=")[2].partition(b"/")[0]
+            return value.removeprefix(b"Bearer ")
     for part in query.split(b"&"):
         if part.startswith(b"key="):
             return part[4:]

@@ -28,6 +28,9 @@ _NO_REPLICA = DialectError(503, "overloaded_error", "no replica takes requests a
 _SPEAKS: Hosted = OpenAIChat()
 _LARGE = 1 << 20
 """Bytes from which on a body is written piece by piece."""
+_DENIED = (401, 403)
+"""Answers to those who may only know a tenant's name (an AWS access key's id) and have no right
+to its requests: what was planned for these is not told."""
 _PATIENCE = 0.02
 """Seconds after which a client's leaving is looked for."""
 Data = bytes | BytesIO | AsyncIterator[bytes] | None
@@ -131,7 +134,7 @@ class Exchange:
             if self.before is not None:
                 await self.before()
             if self.route is not None:
-                found = await self.route.first()
+                found = await self._first(self.route, url)
                 if found is None:
                     await self.refuse(_NO_REPLICA)
                     return
@@ -163,6 +166,15 @@ class Exchange:
         if not self._over and self._task is not None:
             self._gone = True
             self._task.cancel()
+
+    async def _first(self, route: Routed, url: URL) -> URL | None:
+        """Where it goes; where nobody else can say, to the URL that was given."""
+        try:
+            return await route.first()
+        except Exception as error:
+            self._faults.note("route", error)
+            self.route = None
+            return url
 
     async def _forward(
         self, method: str, url: URL, headers: CIMultiDict[str], data: Data, upstream: Upstream
@@ -203,14 +215,15 @@ class Exchange:
     async def _answer(self, response: aiohttp.ClientResponse) -> None:
         headers = response_headers(response.raw_headers)
         header = self.header()
-        if header is not None:
+        if header is not None and response.status not in _DENIED:
             headers.append((PLAN_HEADER, header.encode("latin-1", "replace")))
         if self.route is not None and (mark := self.route.mark()) is not None:
             headers.append(mark)
         if self._hosted is not None:
             self._open_tap(response)
         self.status = response.status
-        if not 200 <= response.status < 300:
+        good = 200 <= response.status < 300
+        if not good:
             self._tell(False)
         await self._send(
             {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -222,7 +235,8 @@ class Exchange:
                 break
             if self.ttft is None:
                 self.ttft = self.elapsed
-                self._tell(True)
+                if good:
+                    self._tell(True)
             if expected is not None:
                 expected -= len(chunk)
                 if expected <= 0:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from hashlib import sha256
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -20,6 +21,7 @@ from headstart.server.upstreams import Upstream
 
 CHANGING = ("plan", "own")
 """Modes in which anything may be put into a request."""
+_LONG: Final = 256
 
 
 class Bond(NamedTuple):
@@ -60,7 +62,10 @@ class Isolation:
         if path is None:
             return None
         given = _given(call, path)
-        return Bond(path, wire_key(self._secret, tenant, given or wanted or ""))
+        own = given or wanted or ""
+        if len(own) > _LONG:  # keys are remembered, and a client's may be any text
+            own = sha256(own.encode()).hexdigest()
+        return Bond(path, wire_key(self._secret, tenant, own))
 
 
 def _separating(hosted: Hosted, rules: Rules) -> tuple[str, ...] | None:

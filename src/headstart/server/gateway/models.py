@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Final
 
+from headstart.dialects import DialectError
 from headstart.planner import Rates, rates_of
 from headstart.pricing import Pricer
 from headstart.providers import Emulator, GranularEmulator, Rules, minimum_of
 from headstart.server.emulate.accounts import MOST_MODELS, Accounts
 from headstart.server.gateway.automatic import Automatic
+
+MOST_NAME: Final = 1024
+"""Characters; ARNs at Bedrock have some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,10 @@ class Models:
         self._models: OrderedDict[tuple[str, str], Model] = OrderedDict()
 
     def get(self, provider: str, model: str) -> Model:
-        """KeyError for an unknown provider."""
+        """KeyError for an unknown provider; DialectError for what can be no model's name, which
+        would be remembered with everything that is."""
+        if len(model) > MOST_NAME:
+            raise DialectError(400, "invalid_request_error", "no model has so long a name")
         found = self._models.get((provider, model))
         if found is not None:
             self._models.move_to_end((provider, model))

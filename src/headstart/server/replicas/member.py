@@ -37,6 +37,7 @@ class Member:
         self.counts: Counter[str] = Counter()
         """Requests by outcome, and tokens expected to be read, read, and held by the best."""
         self._affinity = affinity
+        self._left = False
         affinity.add(self.name, table.capacity or DEFAULT_CAPACITY, table.weight)
 
     @property
@@ -56,7 +57,10 @@ class Member:
         self.settle()
 
     def settle(self) -> None:
-        """Tell the affinity whether it may be chosen, and what a dead process has lost."""
+        """Tell the affinity whether it may be chosen, and what a dead process has lost. Of one
+        that is no part of the route any more, requests may still be under way."""
+        if self._left:
+            return
         replica, state = self._affinity[self.name], self.health.state
         alive = state is State.UP or (state is State.TRYING and not self.outstanding)
         replica.open = alive and not self.draining
@@ -73,6 +77,7 @@ class Member:
 
     def leave(self) -> None:
         """It is no part of the route any more."""
+        self._left = True
         self._affinity.remove(self.name)
 
     def row(self) -> dict[str, object]:

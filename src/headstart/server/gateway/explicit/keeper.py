@@ -75,7 +75,8 @@ class Keeper:
 
     def paused(self, route: str, now: float) -> bool:
         """Whether to make nothing there."""
-        return self._pauses.get(route, 0.0) > now
+        # Longer than any pause is, if the clock was set back.
+        return now < self._pauses.get(route, 0.0) <= now + LONGEST_PAUSE
 
     def add(self, held: Held) -> None:
         """Hold an object from now on; JournalError if it would outlive a crash unknown."""
