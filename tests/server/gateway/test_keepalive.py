@@ -381,6 +381,8 @@ def test_a_purse_is_filled_again() -> None:
     assert purse.take(0.75, 3600.0)
     assert not purse.take(0.01, 3699.0)
     assert purse.take(1.0, 3700.0)
+    assert not purse.take(1.0, 10.0)  # the clock was set back
+    assert purse.take(1.0, 3610.0)
 
 
 def test_retry_after() -> None:

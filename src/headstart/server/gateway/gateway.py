@@ -46,6 +46,7 @@ _NOT_APART = DialectError(
     "permission_error",
     "tenants share this cache, and this request can't be kept apart",
 )
+_UNSIGNED = DialectError(502, "api_error", "the gateway has no AWS credentials at the moment")
 _NO_UPSTREAM = DialectError(404, "not_found_error", "no upstream has this path")
 
 
@@ -276,11 +277,21 @@ class _Passage:
             if self._mixed():
                 await exchange.refuse(_NOT_APART)
                 return
-            if signer is not None:
-                signer.sign(method, url, headers, body)
+            if signer is not None and not self._signed(signer, method, url, body):
+                await exchange.refuse(_UNSIGNED)
+                return
             await exchange.run(method, url, headers, data, upstream, watched=not more)
         finally:
             loop.call_soon(self._close)
+
+    def _signed(self, signer: Signer, method: str, url: URL, body: bytes) -> bool:
+        """Whether it could be: credentials that have to be renewed may not be had."""
+        try:
+            signer.sign(method, url, self._headers, body)
+        except Exception as error:
+            self._gateway._faults.note("sign", error)
+            return False
+        return True
 
     def _route(self, headers: CIMultiDict[str], body: bytes, *, whole: bool) -> None:
         """Let the replicas say where it goes."""
@@ -303,7 +314,7 @@ class _Passage:
 
     def _url(self, upstream: Upstream) -> URL:
         query: bytes = self._scope["query_string"]
-        if upstream.auth == "inject" and b"key=" in query:
+        if not upstream.isolated and b"key=" in query:
             query = without_key(query)
         text = upstream.base_url.rstrip("/") + self._target.path
         return URL(f"{text}?{query.decode('latin-1')}" if query else text, encoded=True)
@@ -359,7 +370,10 @@ class _Passage:
             self._place.end()
         facts = exchange.facts()
         if exchange.route is not None:
-            exchange.route.over(exchange.status, exchange.whole, facts.usage)
+            try:
+                exchange.route.over(exchange.status, exchange.whole, facts.usage)
+            except Exception as error:
+                self._gateway._faults.note("route", error)
         if self._case is None:
             return
         ending = Ending(exchange.status, exchange.whole, facts, exchange.ttft, exchange.latency)

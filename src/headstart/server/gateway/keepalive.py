@@ -47,6 +47,7 @@ class Purse:
 
     def take(self, cost: float, now: float) -> bool:
         """Set it aside, if it is there."""
+        self._since = min(self._since, now)  # the clock may have been set back
         if now - self._since >= self._seconds:
             self._since, self._spent = now, 0.0
         if self._spent + cost > self._limit:
@@ -164,7 +165,7 @@ class KeepAlive:
         if warm is None:
             return
         pause = self._pauses.get(warm.route, 0.0)
-        if pause > now:
+        if now < pause <= now + LONGEST_PAUSE:  # later: the clock was set back
             self._push(pause, wake)
             return
         try:
