@@ -96,7 +96,14 @@ _FORMATS = (
         salts=("cache_salt",),
         errors="nested-status",
     ),
-    Format(name="xai", usage=_CACHED, settings=CHAT, session_headers=("x-grok-conv-id",)),
+    Format(
+        name="xai",
+        usage=_CACHED,
+        settings=CHAT,
+        session_headers=("x-grok-conv-id",),
+        # The body's prompt_cache_key is documented for Responses alone.
+        key_header="x-grok-conv-id",
+    ),
 )
 
 COMPATIBLE: Mapping[str, OpenAIChat] = MappingProxyType(

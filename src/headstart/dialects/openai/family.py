@@ -47,6 +47,8 @@ class Format:
     session_fields: tuple[str, ...] = ()
     """Where a conversation's id stands, in the body or, next, among the headers."""
     session_headers: tuple[str, ...] = ()
+    key_header: str | None = None
+    """Where a routing key goes, if not into the body."""
     salts: tuple[str, ...] = ()
     """Fields that separate one client's cache from another's."""
     usage_in_choice: bool = False

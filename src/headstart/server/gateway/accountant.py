@@ -19,6 +19,7 @@ from headstart.server.gateway.isolation import CHANGING, Bond, Isolation, bound,
 from headstart.server.gateway.models import Model, Models
 from headstart.server.gateway.outlines import Outlines
 from headstart.server.gateway.planning import (
+    key_header,
     planned_request,
     rechained,
     spliced,
@@ -59,6 +60,8 @@ class Case:
     """The body as it went out, where it may be repeated."""
     prompt: str | None = None
     """The client's body, where prompts are stored."""
+    routing: tuple[str, str] | None = None
+    """A header that goes out with it: where the provider routes by one."""
     apart: bool = False
     """Tenants share the upstream's credential, and this one's entries are its own."""
     waited: float = 0.0
@@ -175,12 +178,15 @@ class Accountant:
         ping = ping_output(spoken.hosted, call) if upstream.keep_alive else None
         request = planned_request(key, model, call, chain, upstream.mode, now, ping)
         plan = self._planner.plan(request, now)
-        out, header, apart = body, plan.header, False
+        out, header, apart, routing = body, plan.header, False, None
         if upstream.mode in CHANGING:
             bond = self._isolation.bond(
                 target.name, tenant, spoken.hosted, call, model.rules, plan.cache_key
             )
             wanted = None if bond is not None else plan.cache_key
+            name = key_header(spoken.hosted, chain) if wanted is not None else None
+            if name is not None and wanted is not None:
+                routing = name, wire_key(self._secret, tenant, wanted)
             out, header, chain = self._applied(
                 spoken, body, call, model, chain, plan, tenant, wanted
             )
@@ -207,6 +213,7 @@ class Accountant:
             version,
             sent,
             body.decode("utf-8", "replace") if upstream.store_prompts else None,
+            routing=routing,
             apart=apart,
         )
         return case, out

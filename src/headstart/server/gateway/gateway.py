@@ -263,6 +263,8 @@ class _Passage:
         exchange.header = self._header
         headers = request_headers(self._scope["headers"], dropped_headers(upstream))
         self._gateway._credentials.apply(self._target.name, upstream, headers)
+        if self._case is not None and self._case.routing is not None:
+            headers.setdefault(*self._case.routing)
         data: Data = body or None
         if more:
             data = bodies.rest(body, self._receive, exchange.watch)

@@ -110,7 +110,16 @@ def _with_key(marked: Marked, key: str) -> Marked:
 def takes_key(hosted: Hosted, call: Call) -> bool:
     """Whether the dialect has ``prompt_cache_key`` and the request does not."""
     form = getattr(hosted, "format", None)
-    return form is not None and bool(form.key) and "prompt_cache_key" not in call.body
+    if form is None or not form.key or form.key_header is not None:
+        return False
+    return "prompt_cache_key" not in call.body
+
+
+def key_header(hosted: Hosted, chain: Chain) -> str | None:
+    """The header that a routing key goes into, where the dialect has one for it and the
+    client named no session of its own."""
+    form = getattr(hosted, "format", None)
+    return form.key_header if form is not None and chain.controls.session is None else None
 
 
 def rechained(chain: Chain, plan: Plan, cache_key: str | None) -> Chain:
