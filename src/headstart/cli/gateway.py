@@ -37,6 +37,12 @@ def gateway(
             show_default=LEDGER,
         ),
     ] = None,
+    shared_state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="valkey://HOST:PORT/DB that this gateway shares with others."
+        ),
+    ] = None,
     alert_webhook: Annotated[
         str | None, typer.Option(metavar="URL", help="Where alarms are posted to.")
     ] = None,
@@ -62,6 +68,7 @@ def gateway(
 
     with one_line():
         given = {"host": host, "port": port, "api_keys": api_key, "ledger": ledger}
+        given["shared_state"] = shared_state
         settings = load_settings(given, config, DEFAULTS)
         asked = {"webhook": alert_webhook, "spend": alert_spend}
         serve_gateway(alerting(settings, asked), mode)

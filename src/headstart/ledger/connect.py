@@ -18,6 +18,14 @@ from headstart.ledger.schema import VERSION, about, metadata
 
 BUSY_SECONDS = 1.0
 """How long a statement waits for another process on the same file."""
+_CONNECTED = {
+    "client_encoding": "utf8",  # of a database in SQL_ASCII the driver makes bytes otherwise
+    "connect_timeout": "5",
+    "keepalives_idle": "15",
+    "tcp_user_timeout": "20000",
+}
+"""What libpq is told unless the URL says otherwise: its own end to waiting for a server that is
+gone without a word is hours."""
 _LOCK = 0x4865616473746172
 """Advisory lock in PostgreSQL: two gateways that start together create tables in turn."""
 
@@ -98,9 +106,15 @@ def _engine(url: URL, mode: str, pool: type[Pool]) -> Engine:
             hide_parameters=True,
         )
     try:
-        return create_engine(url, poolclass=pool, hide_parameters=True)
+        return create_engine(_connected(url), poolclass=pool, hide_parameters=True)
     except (ModuleNotFoundError, NoSuchModuleError):
         raise LedgerError(f"{shown(url)}: the driver {_driver(url)} is not installed") from None
+
+
+def _connected(url: URL) -> URL:
+    if url.get_driver_name() not in ("psycopg", "psycopg2"):
+        return url
+    return url.set(query={**_CONNECTED, **url.query})
 
 
 def _driver(url: URL) -> str:

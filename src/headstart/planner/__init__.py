@@ -16,6 +16,7 @@ from headstart.planner.contract import (
 )
 from headstart.planner.demand import LEAST_TTL, Demand, Terms
 from headstart.planner.explicit import ExplicitPlanner, Lease, Making, Prefix
+from headstart.planner.facts import Fact
 from headstart.planner.followers import Followers, Seat
 from headstart.planner.planner import TrafficPlanner
 from headstart.planner.rates import rates_of
@@ -30,6 +31,7 @@ __all__ = [
     "Budget",
     "Demand",
     "ExplicitPlanner",
+    "Fact",
     "Features",
     "Followers",
     "Grant",

@@ -164,6 +164,8 @@ class Wake(NamedTuple):
     that plan's directives."""
     pings: int
     """Already sent for this plan."""
+    period: float = 0.0
+    """Seconds from one ping to the next."""
 
 
 class Planner(ABC):

@@ -12,9 +12,10 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from headstart.planner.choice import Prices, worth_of
-from headstart.planner.classes import pause_path
+from headstart.planner.classes import asked_of, pause_path
 from headstart.planner.contract import Features, Key, Outcome, PlannedRequest, Rates, Wake
 from headstart.planner.episodes import Episodes
+from headstart.planner.facts import Fact
 from headstart.planner.gaps import EDGES, Classes, within
 from headstart.planner.memory import SCAN, scope_of
 
@@ -80,7 +81,7 @@ class KeepAlive:
 
     def answered(self, serial: int, kept: Kept, outcome: Outcome) -> Wake | None:
         """A response has ended: its pause begins to be watched, and perhaps bridged."""
-        kind = self._classes.at(pause_path(outcome.stop, kept.features, kept.key))
+        kind = self._classes.at(pause_path(outcome.stop, asked_of(kept.features), kept.key))
         self._pauses.begin(kept.digest, kind, kept.used)
         if (earlier := self._serials.get(kept.digest)) is not None:
             self.stop(earlier)
@@ -91,19 +92,31 @@ class KeepAlive:
         self._serials[kept.digest] = serial
         if len(self._kept) > self._limit:
             self.stop(next(iter(self._kept)))
-        return Wake(kept.ahead(kept.used), serial, 0)
+        return Wake(kept.ahead(kept.used), serial, 0, kept.ahead(0.0))
 
-    def meet(self, request: PlannedRequest, now: float) -> None:
-        """A request came: the pause that it ends is known, and its pings are off."""
+    def meet(self, request: PlannedRequest, now: float) -> bytes | None:
+        """A request came: the pause that it ends is known, and its pings are off. The prompt
+        that waited; None if none did."""
         self._pauses.advance(now)
         keys, scope = request.chain.keys, scope_of(request.key)
         for segment in reversed(request.markable[-SCAN:]):
             prefix = scope + keys[segment]
-            if self._pauses.use(prefix, now) is not None:
-                serial = self._serials.get(prefix)
-                if serial is not None:
-                    self.stop(serial)
-                return
+            if self._resumed(prefix, now):
+                return prefix
+        return None
+
+    def learn(self, fact: Fact, now: float) -> None:
+        """A request came to another planner: whoever answered last is the one to ping."""
+        scope = scope_of(fact.key)
+        self._pauses.advance(now)
+        if fact.ended is not None:
+            self._resumed(scope + fact.ended, now)
+        if fact.pause is not None and fact.asked is not None:
+            digest, stop = scope + fact.pause[0], fact.pause[1]
+            kind = self._classes.at(pause_path(stop, fact.asked, fact.key))
+            self._pauses.begin(digest, kind, now)
+            if (earlier := self._serials.get(digest)) is not None:
+                self.stop(earlier)
 
     def price(self, wake: Wake, now: float) -> tuple[Key, float] | None:
         """Whose ping it is and the units it costs now; None: do not send it."""
@@ -126,7 +139,16 @@ class KeepAlive:
         if not outcome.ok:
             self.stop(wake.serial)
             return None
-        return Wake(found[0].ahead(outcome.started), wake.serial, wake.pings + 1)
+        return wake._replace(at=found[0].ahead(outcome.started), pings=wake.pings + 1)
+
+    def _resumed(self, prefix: bytes, now: float) -> bool:
+        """Whether that prompt waited; it no longer does."""
+        if self._pauses.use(prefix, now) is None:
+            return False
+        serial = self._serials.get(prefix)
+        if serial is not None:
+            self.stop(serial)
+        return True
 
     def stop(self, serial: int) -> None:
         """No more pings for this plan."""

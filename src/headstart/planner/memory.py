@@ -13,6 +13,7 @@ from headstart.planner.choice import Place
 from headstart.planner.classes import Path, asked_by
 from headstart.planner.contract import Features, Key, PlannedRequest
 from headstart.planner.episodes import Episodes
+from headstart.planner.facts import SCOPE_BYTES, Fact
 from headstart.planner.gaps import Class, Classes
 from headstart.planner.held import Held
 from headstart.prompt import Mark
@@ -30,13 +31,15 @@ class Met(NamedTuple):
     protected: int
     """Tokens that an entry of the longer lifetime protects, until ``expiry``."""
     expiry: float
+    used: list[bytes]
+    """Prefixes whose next use was waited for."""
 
 
 @lru_cache(maxsize=4096)
 def scope_of(key: Key) -> bytes:
     """What goes before a prefix's digest in everything that is remembered of it: what one
     tenant did, or one account holds, says nothing of another's."""
-    return blake2b("\0".join(map(repr, key)).encode(), digest_size=8).digest()
+    return blake2b("\0".join(map(repr, key)).encode(), digest_size=SCOPE_BYTES).digest()
 
 
 class Memory:
@@ -56,10 +59,13 @@ class Memory:
         lasting = writes[-1][0] if writes else 0.0
         scope = scope_of(request.key)
         prior, held, protected, expiry = None, None, 0, now
+        used: list[bytes] = []
         for segment in reversed(request.markable[-SCAN:]):
             prefix = scope + keys[segment]
             entry = self.held.get(prefix)
             gap = self.episodes.use(prefix, now)
+            if gap is not None:
+                used.append(prefix)
             if prior is None and (gap is not None or entry is not None):
                 prior = segment
             if entry is None or entry.expiry <= now:
@@ -67,7 +73,7 @@ class Memory:
             held = segment if held is None else held
             if not protected and entry.ttl == lasting:
                 protected, expiry = ends[segment], entry.expiry
-        return Met(prior if held is None else held, protected, expiry)
+        return Met(prior if held is None else held, protected, expiry, used)
 
     def place(
         self, request: PlannedRequest, segment: int, kind: str, read: int, met: Met, now: float
@@ -86,6 +92,22 @@ class Memory:
         scope, keys = scope_of(request.key), request.chain.keys
         for segment, kind in found:
             self.episodes.begin(scope + keys[segment], self._class(request, kind), now)
+
+    def learn(self, fact: Fact, now: float) -> None:
+        """What another planner remembers of a request, as ``meet``, ``watch`` and ``write``
+        would have it."""
+        scope, held = scope_of(fact.key), self.held
+        self.episodes.advance(now)
+        for name in fact.used:
+            self.episodes.use(scope + name, now)
+        if fact.asked is not None:
+            for name, place in fact.watched:
+                kind = self._classes.at((place, *fact.asked, fact.key))
+                self.episodes.begin(scope + name, kind, now)
+        for name, ttl in fact.written:
+            held.write(scope + name, now, ttl)
+        for name in fact.gone:
+            held.drop(scope + name)
 
     def _class(self, request: PlannedRequest, place: str) -> Class:
         if self._asked[0] is not request.features:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from math import inf
 from typing import Final, NamedTuple
 
@@ -10,11 +11,12 @@ from headstart.planner.bill import planned_usage, units
 from headstart.planner.budget import CREDIT, Budgets
 from headstart.planner.choice import Choice, Prices, choose
 from headstart.planner.contract import Outcome, Plan, PlannedRequest, Planner, Reason, Wake
+from headstart.planner.facts import Fact, Teller
 from headstart.planner.gaps import Classes
 from headstart.planner.keepalive import KeepAlive, Kept
 from headstart.planner.memory import Memory, Met, scope_of
 from headstart.planner.places import candidates, directives
-from headstart.planner.routing import Routing
+from headstart.planner.routing import Routing, family_of
 from headstart.prompt import Mark
 from headstart.usage import Usage
 
@@ -35,6 +37,7 @@ class _Pending(NamedTuple):
     long: int = 0
     """Of these, tokens that a long entry protects, until ``long_until``."""
     long_until: float = 0.0
+    teller: Teller | None = None
 
 
 class _Chosen(NamedTuple):
@@ -45,6 +48,7 @@ class _Chosen(NamedTuple):
     short: int
     reason: Reason
     marks: tuple[Mark, ...]
+    found: list[tuple[int, str]]
 
 
 class TrafficPlanner(Planner):
@@ -56,6 +60,9 @@ class TrafficPlanner(Planner):
         self._budgets = Budgets(credit)
         self._keepalive = KeepAlive(classes)
         self._routing = Routing()
+        self.tell: Callable[[Fact], None] | None = None
+        """Gets a fact of each request once nothing more will be known of it, and of each
+        ping, for other planners of the same traffic to ``learn``."""
         self._pending: OrderedDict[int, _Pending] = OrderedDict()
         self._serial = 0
         self._now = -inf
@@ -66,16 +73,19 @@ class TrafficPlanner(Planner):
             return Plan((), False, None, Reason.OFF, tokens, tokens, Usage(tokens))
         self._now = now = max(now, self._now)
         self._serial += 1
-        self._keepalive.meet(request, now)
+        ended = self._keepalive.meet(request, now)
         met = self._memory.meet(request, now)
+        teller = Teller(ended, met.used) if self.tell is not None else None
         if not _ours(request):
-            return self._left(request, now, Reason.AUTOMATIC)
+            return self._left(request, now, teller, Reason.AUTOMATIC)
         if request.chain.marks and request.mode == "plan":
-            return self._left(request, now, Reason.CLIENT)
+            return self._left(request, now, teller, Reason.CLIENT)
         chosen = self._choose(request, met, now)
+        if teller is not None:
+            teller.watched = [(request.chain.keys[s], kind) for s, kind in chosen.found]
         if request.mode == "observe":
-            return self._left(request, now, chosen.reason, chosen.marks)
-        return self._planned(request, met, chosen, now)
+            return self._left(request, now, teller, chosen.reason, chosen.marks)
+        return self._planned(request, met, chosen, now, teller)
 
     def settle(self, plan: Plan, outcome: Outcome) -> Wake | None:
         pending = self._pending.pop(plan.serial, None)
@@ -87,8 +97,28 @@ class TrafficPlanner(Planner):
             budget.spend(-pending.plan.expected_cost, -pending.plan.uncached_cost)
             for digest in pending.written:
                 held.drop(digest)
+            self._tell(pending, outcome)
             return None
-        actual = outcome.usage
+        wake = self._settled(plan.serial, pending, outcome)
+        self._tell(pending, outcome)
+        return wake
+
+    def learn(self, fact: Fact, now: float) -> None:
+        """Take in what another planner told of its traffic: the next plan is the one that
+        would be made had the request come here. A time ahead of ``now`` counts as now."""
+        at = min(fact.at, now)
+        self._keepalive.learn(fact, at)
+        self._memory.learn(fact, at)
+        if fact.family is not None:
+            self._routing.count(fact.key.tenant, fact.family, at)
+        if fact.spent:
+            budget = self._budgets.of(fact.key)
+            for cost, uncached in fact.spent:
+                budget.spend(cost, uncached)
+
+    def _settled(self, serial: int, pending: _Pending, outcome: Outcome) -> Wake | None:
+        request, held = pending.request, self._memory.held
+        budget, actual = self._budgets.of(request.key), outcome.usage
         if actual is not None:
             cost = units(actual, request) - pending.plan.expected_cost
             budget.spend(cost, actual.input - pending.plan.uncached_cost)
@@ -96,7 +126,34 @@ class TrafficPlanner(Planner):
                 held.drop(pending.read)
         if not pending.short:
             return None
-        return self._keepalive.answered(plan.serial, _kept(pending), outcome)
+        return self._keepalive.answered(serial, _kept(pending), outcome)
+
+    def _tell(self, pending: _Pending, outcome: Outcome) -> None:
+        """A request is over: all that others do not know of it."""
+        if self.tell is None or pending.teller is None:
+            return
+        request, plan, held = pending.request, pending.plan, self._memory.held
+        spent, written, gone = [(plan.expected_cost, plan.uncached_cost)], [], []
+        if not outcome.ok:
+            spent.append((-plan.expected_cost, -plan.uncached_cost))
+        elif (actual := outcome.usage) is not None:
+            cost = units(actual, request) - plan.expected_cost
+            spent.append((cost, actual.input - plan.uncached_cost))
+        if outcome.ok:
+            for name in (*pending.written, *([pending.read] if pending.read else ())):
+                entry = held.get(name)
+                if entry is not None:
+                    written.append((name, entry.ttl))
+                elif name == pending.read:
+                    gone.append(name)
+        pause = None
+        if outcome.ok and pending.short:
+            pause = _kept(pending).digest, outcome.stop or ""
+        self.tell(
+            pending.teller.fact(
+                request, pending.now, written=written, gone=gone, pause=pause, spent=spent
+            )
+        )
 
     def due(self, wake: Wake, now: float) -> bool:
         self._now = now = max(now, self._now)
@@ -109,23 +166,36 @@ class TrafficPlanner(Planner):
             self._keepalive.stop(wake.serial)
             return False
         budget.spend(price, 0.0)
+        if self.tell is not None:
+            self.tell(Fact(key, now, spent=[(price, 0.0)]))
         return True
 
     def pinged(self, wake: Wake, outcome: Outcome) -> Wake | None:
         return self._keepalive.pinged(wake, outcome)
 
     def _left(
-        self, request: PlannedRequest, now: float, reason: Reason, advice: tuple[Mark, ...] = ()
+        self,
+        request: PlannedRequest,
+        now: float,
+        teller: Teller | None,
+        reason: Reason,
+        advice: tuple[Mark, ...] = (),
     ) -> Plan:
         """Nothing of ours is added; what the traffic does is learned all the same."""
         usage = request.peek(request.chain.marks).usage
         if request.markable and not advice:
             self._memory.watch(request, now, [(request.markable[-1], "end")])
+            if teller is not None:
+                teller.watched = [(request.chain.keys[request.markable[-1]], "end")]
         automatic = reason is Reason.AUTOMATIC and request.mode != "observe"
+        cache_key = self._routing.key(request, now) if automatic else None
+        if self.tell is not None and teller is not None:
+            teller.family = family_of(request) if cache_key is not None else None
+            self.tell(teller.fact(request, now))
         return Plan(
             (),
             False,
-            self._routing.key(request, now) if automatic else None,
+            cache_key,
             reason,
             units(usage, request),
             request.chain.tokens,
@@ -154,9 +224,16 @@ class TrafficPlanner(Planner):
             reason = Reason.BUDGET if refused else Reason.NOT_WORTH
         else:
             reason = _reason(choice)
-        return _Chosen(read, long, short, reason, marks)
+        return _Chosen(read, long, short, reason, marks, found)
 
-    def _planned(self, request: PlannedRequest, met: Met, chosen: _Chosen, now: float) -> Plan:
+    def _planned(
+        self,
+        request: PlannedRequest,
+        met: Met,
+        chosen: _Chosen,
+        now: float,
+        teller: Teller | None,
+    ) -> Plan:
         chain, read = request.chain, chosen.read
         ends = chain.ends
         usage = planned_usage(request, read, chosen.long, chosen.short)
@@ -183,6 +260,7 @@ class TrafficPlanner(Planner):
             self._memory.read(request, read) if read else None,
             max(ends[chosen.short] if chosen.short >= 0 else 0, read),
             *long,
+            teller,
         )
         if len(self._pending) > MOST_PENDING:
             self._pending.popitem(last=False)

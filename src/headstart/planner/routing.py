@@ -27,17 +27,25 @@ class Routing:
         chain, rules = request.chain, request.rules
         if not rules.routed or chain.controls.key is not None or not chain.keys:
             return None
-        family = chain.keys[max(0, chain.system - 1)]
-        rate = self._rate((request.key.tenant, family), now)
+        family = family_of(request)
+        rate = self.count(request.key.tenant, family, now)
         if rules.overflow is not None and rate > rules.overflow:
             family += request.conversation
         return family.hex()[:64]
 
-    def _rate(self, family: tuple[str, bytes], now: float) -> float:
+    def count(self, tenant: str, beginning: bytes, now: float) -> float:
         """Requests in the last minute or so, this one included: a leaky count."""
+        family = tenant, beginning
         since, count = self._rates.pop(family, (now, 0.0))
+        now = max(now, since)
         count = max(0.0, count - count * min(1.0, (now - since) / _WINDOW)) + 1
         self._rates[family] = (now, count)
         if len(self._rates) > self._limit:
             self._rates.popitem(last=False)
         return count
+
+
+def family_of(request: PlannedRequest) -> bytes:
+    """What stands for all prompts that begin like this one, which is not empty."""
+    chain = request.chain
+    return chain.keys[max(0, chain.system - 1)]

@@ -1,7 +1,7 @@
 """What every provider's prompt cache does, as dated rules and an emulator that applies them."""
 
 from headstart.providers.breakpoints import BreakpointEmulator
-from headstart.providers.contract import Divergence, Emulator, Lookup, Pricer, Ticket
+from headstart.providers.contract import Divergence, Emulator, Lookup, Pricer, Ticket, Trace
 from headstart.providers.emulate import emulate
 from headstart.providers.granular import GranularEmulator
 from headstart.providers.recall import Nearest, Recall
@@ -36,6 +36,7 @@ __all__ = [
     "Scheme",
     "Source",
     "Ticket",
+    "Trace",
     "UnitEmulator",
     "UnknownProvider",
     "emulate",

@@ -19,7 +19,7 @@ from headstart.providers.breakpoints_places import Places, places_of
 from headstart.providers.breakpoints_reasons import Case, Reasons
 from headstart.providers.breakpoints_request import Request
 from headstart.providers.breakpoints_thinking import DROPPED, without_thinking
-from headstart.providers.contract import Emulator, Lookup, Pricer, Ticket
+from headstart.providers.contract import Emulator, Lookup, Pricer, Ticket, Trace
 from headstart.providers.granular_route import partition
 from headstart.providers.recall import Recall
 from headstart.providers.rules import Rules
@@ -84,14 +84,13 @@ class BreakpointEmulator(Emulator):
         self._reasons = Reasons(self._minimum, self._how, self._entries, self._recall)
         self._now = float("-inf")
         self._serial = 0
+        self._replayed: Request | None = None
 
     def chain(self, prompt: Prompt, known: Mine | None = None) -> Chain:
         if self.rules.strips_thinking:
             prompt = without_thinking(prompt)
         rules = self.rules
-        return chained(
-            prompt, self._counted, settings=rules.settings, runs=rules.runs, known=known
-        )
+        return chained(prompt, self._counted, settings=rules.settings, runs=rules.runs, known=known)
 
     def peek(self, prompt: Prompt | Chain, now: float, *, scope: str = "") -> Lookup:
         return self._look(prompt, max(now, self._now), scope).lookup
@@ -117,7 +116,12 @@ class BreakpointEmulator(Emulator):
         if hit >= 0:
             self._refresh(ticket)
         self._write(ticket, hit)
+        ticket.began, self._replayed = True, ticket
         return usage
+
+    def replayed(self) -> Trace | None:
+        """What the latest ``replay`` left behind."""
+        return None if self._replayed is None else self.trace(self._replayed)
 
     def settle(self, ticket: Request, t: float | None) -> None:
         """A response began at ``t``, or there was none."""
@@ -152,6 +156,24 @@ class BreakpointEmulator(Emulator):
         reason = MissReason.ROUTED_ELSEWHERE if elsewhere else MissReason.EVICTED
         self._lose(ticket, read + slack if read else 0, reason)
         return reason
+
+    def trace(self, ticket: Ticket) -> Trace | None:
+        if not isinstance(ticket, Request) or not ticket.began:
+            return None
+        get, start = self._entries.held.get, ticket.start
+        held = [
+            (key, entry[0] - start, entry[1])
+            for key in ticket.touched
+            if (entry := get(key)) is not None
+        ]
+        return Trace(start, held, [key for key in ticket.gone if get(key) is None])
+
+    def observe(self, trace: Trace, now: float) -> None:
+        start, entries = min(trace.start, now), self._entries
+        for key, lasts, ttl in trace.held:
+            entries.write(key, start + min(lasts, ttl), ttl)
+        for key in trace.gone:
+            entries.drop(key, MissReason.EVICTED)
 
     @property
     def entries(self) -> int:
@@ -249,6 +271,7 @@ class BreakpointEmulator(Emulator):
                 if self._bill.lifetime(ttl).refresh:
                     expiry = ticket.start + ttl
                 self._entries.use(ticket.keys[segment], expiry, ttl)
+                ticket.touched.append(ticket.keys[segment])
 
     def _renewed(self, ttl: float, asked: float | None) -> float:
         if asked is None or self.rules.renew == "entry":
@@ -262,6 +285,7 @@ class BreakpointEmulator(Emulator):
             if segment > after:
                 ttl = self._bill.lifetime(asked).seconds
                 self._entries.write(ticket.keys[segment], ticket.start + ttl, ttl)
+                ticket.touched.append(ticket.keys[segment])
         marks = ticket.chain.marks
         if len(marks) > len(ticket.places.writes):
             kept = {mark.segment for mark in ticket.places.writes}
@@ -280,6 +304,7 @@ class BreakpointEmulator(Emulator):
         for segment in looked:
             if ticket.hit < segment <= was:
                 self._entries.drop(ticket.keys[segment], reason)
+                ticket.gone.append(ticket.keys[segment])
         if ticket.began is None:
             self._entries.promise(ticket.fresh)
         elif ticket.began:

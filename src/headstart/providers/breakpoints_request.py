@@ -24,6 +24,7 @@ class Request(Ticket):
     __slots__ = (
         "began",
         "chain",
+        "gone",
         "hit",
         "keys",
         "lookup",
@@ -32,6 +33,7 @@ class Request(Ticket):
         "request",
         "scope",
         "start",
+        "touched",
         "writes",
     )
 
@@ -58,6 +60,10 @@ class Request(Ticket):
         self.lookup = lookup
         self.request = ""
         self.began: bool | None = None
+        self.touched: list[bytes] = []
+        """Entries that it wrote or refreshed."""
+        self.gone: list[bytes] = []
+        """Entries that it was to read, and did not."""
 
     @property
     def fresh(self) -> list[bytes]:

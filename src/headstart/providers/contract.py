@@ -10,6 +10,7 @@ one clock of the caller's choice; a clock that goes back is held where it was.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from headstart.prompt import Chain, Mine, Prompt
@@ -59,6 +60,17 @@ class Lookup(NamedTuple):
     """What could not be known: rules of another family, a knob at its default ..."""
 
 
+class Trace(NamedTuple):
+    """What a request left behind, for another emulator of the same account. Digests only."""
+
+    start: float
+    """When it went out."""
+    held: Sequence[tuple[bytes, float, float]]
+    """Entries written or refreshed: name, seconds from ``start`` to their end, lifetime."""
+    gone: Sequence[bytes]
+    """Entries that turned out not to be there."""
+
+
 class Ticket(ABC):
     """One request under way. Settled once: a second ``first_byte`` or ``abort`` is nothing."""
 
@@ -104,6 +116,15 @@ class Emulator(ABC):
     def reconcile(self, ticket: Ticket, actual: Usage) -> MissReason | None:
         """Take in what the provider reported. If it read less than predicted, the entry
         goes and the reason is EVICTED, or ROUTED_ELSEWHERE where routing explains it."""
+
+    def trace(self, ticket: Ticket) -> Trace | None:
+        """What a request whose response has begun left behind; None where nothing of it can
+        be told apart from its prompt."""
+        return None
+
+    def observe(self, trace: Trace, now: float) -> None:
+        """Another emulator of this account had that request. A time ahead counts as now."""
+        return
 
     @property
     @abstractmethod

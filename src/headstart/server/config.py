@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     """The ``[alerts]`` table: when to raise an alarm about what the ledger holds."""
     tenant_secret: SecretStr | None = None
     """What tenants' and prompts' names are made with; None: drawn at each start."""
+    shared_state: SecretStr | None = None
+    """``valkey://HOST:PORT/DB`` where several gateways share what they learn of traffic; None:
+    this gateway is the only one."""
 
     @field_validator("upstream", mode="before")
     @classmethod
@@ -132,6 +135,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"the key of tenant {name!r} is empty")
         if len({key.get_secret_value() for key in value.values()}) < len(value):
             raise ValueError("two tenants have the same key")
+        return value
+
+    @field_validator("shared_state")
+    @classmethod
+    def _check_shared_state(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from headstart.server.shared.link import checked  # brings the planner with it
+
+            checked(value.get_secret_value())
         return value
 
     @field_validator("admin_key")

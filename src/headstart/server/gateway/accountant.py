@@ -12,7 +12,7 @@ from headstart.dialects import Call, DialectError, Facts, Hosted, Unmarkable
 from headstart.dialects.pings import ping_output
 from headstart.planner import Key, Outcome, Plan, Planner, Wake
 from headstart.prompt import Chain, Known
-from headstart.providers import Ticket
+from headstart.providers import Ticket, Trace
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.insertion import asking_for_usage
 from headstart.server.gateway.isolation import CHANGING, Bond, Isolation, bound, chained_to
@@ -39,6 +39,8 @@ _BLOCKS = (b'"role"', b'"type"')
 """Not found in text, where the quotes are escaped."""
 Sink = Callable[[RequestRecord], None]
 Clock = Callable[[], float]
+Traced = Callable[[str, str, Trace | None, Trace | None], None]
+"""Is told a provider, a model, and what a request left behind there and in automatic mode."""
 
 
 @dataclass(slots=True)
@@ -94,6 +96,7 @@ class Accountant:
         secret: bytes,
         isolation: Isolation,
         clock: Clock = time.time,
+        traced: Traced | None = None,
     ) -> None:
         self._models = models
         self._planner = planner
@@ -103,6 +106,7 @@ class Accountant:
         self._secret = secret
         self._isolation = isolation
         self._clock = clock
+        self._traced = traced
         self._outlines = Outlines(hmac.digest(secret, b"outline", "sha256"))
 
     def open(
@@ -152,6 +156,8 @@ class Accountant:
         try:
             wake, why = self._settle(case, ending)
             record = record_of(case, ending, why, self._outline(case))
+            if self._traced is not None:
+                self._trace(case, self._traced)
         except Exception as error:
             self._faults.note("settle", error)
             return wake
@@ -277,6 +283,12 @@ class Accountant:
             if found is not None:
                 why = Why(found, lookup.lost + max(0, lookup.usage.read - usage.read))
         return wake, why.confirmed_by(facts.diagnosis)
+
+    def _trace(self, case: Case, traced: Traced) -> None:
+        model = case.model
+        left, automatic = model.emulator.trace(case.ticket), model.automatic.trace()
+        if left is not None or automatic is not None:
+            traced(case.target.upstream.provider, case.call.prompt.model, left, automatic)
 
     def _outline(self, case: Case) -> bytes | None:
         try:

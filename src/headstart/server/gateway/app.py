@@ -23,6 +23,9 @@ from headstart.server.gateway.local import Local
 from headstart.server.gateway.metrics import GatewayMetrics
 from headstart.server.gateway.models import Models
 from headstart.server.gateway.pings import Pinger
+from headstart.server.gateway.sharing import joined
+from headstart.server.shared import SharedMetrics
+from headstart.server.shared.leases import SHARE
 from headstart.server.upstreams import DEFAULTS, Upstream
 from headstart.usage import RequestRecord
 
@@ -43,13 +46,17 @@ def create_gateway(
     local: Local | None = None,
     journal: Path | None = None,
     admin_key: str | None = None,
+    shared: str | None = None,
+    lease_share: float = SHARE,
     clock: Clock = time.time,
 ) -> GatewayApp:
     """An ASGI app. ``keys`` are gateway keys by tenant; ``secret`` makes names of tenants and
     prompts, which change with every start without one; ``sink`` gets a record of each request
     that is over; ``local`` is an engine's app beside the upstreams; beside ``journal`` the
     names of cache objects are kept until they are deleted; ``admin_key`` opens the operator's
-    API of replicas; ``clock`` gives Unix seconds.
+    API of replicas; ``shared`` is the URL of the Valkey in which gateways with this secret
+    share live state, ``lease_share`` how much of the time between two pings a lease holds;
+    ``clock`` gives Unix seconds.
     ConfigError."""
     keys = keys or {}
     for notice in shared_caches(upstreams, keys):
@@ -59,11 +66,24 @@ def create_gateway(
     metrics = GatewayMetrics(faults)
     planner, sink = planner or TrafficPlanner(), _both(metrics.recorded, sink)
     models = Models(accounts or emulated_accounts(limit=_ENTRIES))
+    state = None
+    if shared is not None:
+        state = joined(shared, secret, faults, planner, models, clock, lease_share)
+        metrics.registry.register(SharedMetrics(state))
+    traced = state.traced if state is not None else None
     isolation = Isolation(upstreams, keys, secret)
     accountant = Accountant(
-        models, planner, sink, faults, secret=secret, isolation=isolation, clock=clock
+        models,
+        planner,
+        sink,
+        faults,
+        secret=secret,
+        isolation=isolation,
+        clock=clock,
+        traced=traced,
     )
-    keep_alive = KeepAlive(planner, Pinger(sink, faults, clock), faults, clock=clock)
+    pinger, leases = Pinger(sink, faults, clock, traced), state.leases if state else None
+    keep_alive = KeepAlive(planner, pinger, faults, clock=clock, leases=leases)
     credentials = Credentials(upstreams, keys, secret)
     explicit = Explicit(
         upstreams,
@@ -86,6 +106,7 @@ def create_gateway(
         planned_bytes=planned_bytes,
         local=local,
         admin_key=admin_key,
+        shared=state,
     )
 
 
@@ -119,6 +140,8 @@ def gateway_of(
 ) -> GatewayApp:
     """The gateway that the settings ask for. ConfigError."""
     secret = settings.tenant_secret
+    if settings.shared_state is not None and secret is None:
+        raise ConfigError("shared_state needs a tenant_secret, the same for every gateway")
     return create_gateway(
         settings.upstream,
         keys={name: key.get_secret_value() for name, key in settings.api_keys.items()},
@@ -127,4 +150,5 @@ def gateway_of(
         local=local,
         journal=journal,
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+        shared=settings.shared_state.get_secret_value() if settings.shared_state else None,
     )

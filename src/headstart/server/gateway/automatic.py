@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from headstart.prompt import Chain, Mark
-from headstart.providers import BreakpointEmulator, Emulator, Rules
+from headstart.providers import BreakpointEmulator, Emulator, Rules, Trace
 from headstart.usage import Usage
 
 
@@ -27,6 +27,7 @@ class Automatic:
         self._rules = rules
         self._pricer = pricer
         self._replayed = replayed
+        self._fresh = False
 
     def cost(
         self, chain: Chain, markable: int | None, actual: Usage, now: float, scope: str
@@ -41,8 +42,21 @@ class Automatic:
             return None
         if self._replayed is None:
             return self._pricer.cost(actual)
+        self._fresh = True
         usage = _replayed(self._replayed, self._unmarked(chain, markable), now, scope)
         return self._pricer.cost(scaled(usage, actual))
+
+    def trace(self) -> Trace | None:
+        """What the request whose cost was asked for last left behind; told once."""
+        fresh, self._fresh = self._fresh, False
+        if not fresh or not isinstance(self._replayed, BreakpointEmulator):
+            return None
+        return self._replayed.replayed()
+
+    def observe(self, trace: Trace, now: float) -> None:
+        """Another gateway had that request."""
+        if self._replayed is not None:
+            self._replayed.observe(trace, now)
 
     def _unmarked(self, chain: Chain, markable: int | None) -> Chain:
         rules = self._rules

@@ -35,6 +35,7 @@ from headstart.server.gateway.signing import Signer
 from headstart.server.gateway.targets import Spoken, Target, Targets, speech_of, spoken
 from headstart.server.replicas import PATH as ADMIN
 from headstart.server.replicas import Fleets, ReplicaAdmin, ReplicaMetrics
+from headstart.server.shared import SharedState
 from headstart.server.upstreams import Upstream
 
 PLANNED_BYTES = 8 << 20
@@ -74,7 +75,9 @@ class GatewayApp:
         planned_bytes: int = PLANNED_BYTES,
         local: Local | None = None,
         admin_key: str | None = None,
+        shared: SharedState | None = None,
     ) -> None:
+        self.shared = shared
         self._local = local
         self._targets = Targets(upstreams)
         self._credentials = credentials
@@ -114,6 +117,8 @@ class GatewayApp:
         """Send no more pings, delete what was made at the upstreams, and close the connections
         to them."""
         await self.keep_alive.close()
+        if self.shared is not None:
+            await self.shared.close()
         await self.explicit.close()
         await self.fleets.close()
         await self._client.close()
@@ -200,6 +205,8 @@ class GatewayApp:
                 await self.close()
             else:
                 self.explicit.start()
+                if self.shared is not None:
+                    self.shared.start()
                 self.fleets.start()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":

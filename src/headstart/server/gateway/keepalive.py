@@ -13,14 +13,15 @@ import contextlib
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from headstart.planner import Planner, Wake
+from headstart.planner import Outcome, Planner, Wake
 from headstart.server.gateway.accountant import Case
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.pings import Pinged, Pinger, Sent, Warm, warm_of
+from headstart.server.shared import Lease, Leases
 
 MOST_PROMPTS: Final = 512
 MOST_BYTES: Final = 32 << 20
@@ -31,6 +32,10 @@ PAUSE: Final = 60.0
 """Seconds without pings on a route that was told it is too much, and not for how long."""
 LONGEST_PAUSE: Final = 3600.0
 BUSY: Final = frozenset({429, 503, 529})
+_AGAIN: Final = 2.0
+"""Seconds until a lease is asked for again where nobody could say whose it is."""
+_PATIENCE: Final = 60.0
+"""Seconds after which what nobody has leased is given up."""
 _LOOK: Final = 60.0
 """Seconds after which the clock is looked at again: one that is set runs past a timer."""
 
@@ -71,6 +76,7 @@ class KeepAlive:
         faults: Faults,
         *,
         clock: Callable[[], float] = time.time,
+        leases: Leases | None = None,
         most_prompts: int = MOST_PROMPTS,
         most_bytes: int = MOST_BYTES,
     ) -> None:
@@ -78,6 +84,7 @@ class KeepAlive:
         self._pinger = pinger
         self._faults = faults
         self._clock = clock
+        self._leases = leases
         self._most = most_prompts, most_bytes
         self._held: OrderedDict[int, Warm] = OrderedDict()
         self._size = 0
@@ -168,20 +175,54 @@ class KeepAlive:
         if now < pause <= now + LONGEST_PAUSE:  # later: the clock was set back
             self._push(pause, wake)
             return
-        try:
-            cost = self._granted(wake, warm, now)
-        except Exception as error:
-            self._faults.note("keep_alive", error)
-            cost = None
-        if cost is None:
-            self._drop(serial)
+        if self._leases is not None:
+            self._start(self._send_leased(self._leases, wake, warm))
             return
-        task = asyncio.get_running_loop().create_task(self._send(wake, warm, cost))
+        cost = self._granted(wake, warm, now)
+        if cost is not None:
+            self._start(self._send(wake, warm, cost))
+
+    def _start(self, sending: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(sending)
         self._sending.add(task)
         task.add_done_callback(self._sent)
 
+    async def _send_leased(self, leases: Leases, wake: Wake, warm: Warm) -> None:
+        """One that other gateways might send too: no lease, no ping."""
+        lease: Lease | None = None
+        try:
+            lease = await leases.take(warm.names, warm.chain.keys[-1], wake.period)
+        except Exception as error:
+            self._faults.note("lease", error)
+            if wake.serial in self._held and self._clock() < wake.at + _PATIENCE:
+                self._push(self._clock() + _AGAIN, wake)
+            else:
+                self._drop(wake.serial)
+            return
+        now = self._clock()
+        if lease is None:
+            # Its holder has pinged, or is about to: that counts as ours.
+            self._faults.counts["lease_elsewhere"] += 1
+            self._again(wake, self._planner.pinged(wake, Outcome(None, None, now, now)))
+            return
+        if wake.serial not in self._held:
+            return
+        cost = self._granted(wake, warm, now)
+        if cost is not None:
+            await self._send(wake, warm, cost, leases, lease)
+
     def _granted(self, wake: Wake, warm: Warm, now: float) -> float | None:
-        """USD set aside for a ping; None: do not send it."""
+        """USD set aside for a ping; None: it is not sent, and what it repeats is forgotten."""
+        cost = None
+        try:
+            cost = self._afforded(wake, warm, now)
+        except Exception as error:
+            self._faults.note("keep_alive", error)
+        if cost is None:
+            self._drop(wake.serial)
+        return cost
+
+    def _afforded(self, wake: Wake, warm: Warm, now: float) -> float | None:
         cost = warm.price(now)
         if cost is None:
             return None
@@ -196,8 +237,20 @@ class KeepAlive:
             return None
         return cost
 
-    async def _send(self, wake: Wake, warm: Warm, cost: float) -> None:
+    async def _send(
+        self,
+        wake: Wake,
+        warm: Warm,
+        cost: float,
+        leases: Leases | None = None,
+        lease: Lease | None = None,
+    ) -> None:
         try:
+            if leases is not None and (lease is None or not await leases.holds(lease)):
+                self._faults.counts["lease_lost"] += 1
+                self._purses[warm.route].correct(cost, 0.0)
+                self._drop(wake.serial)
+                return
             pinged = await self._pinger.ping(warm)
             self._learn(wake, warm, cost, pinged)
         except Exception as error:
@@ -208,7 +261,9 @@ class KeepAlive:
         self._purses[warm.route].correct(cost, cost if pinged.cost is None else pinged.cost)
         if pinged.status in BUSY:
             self.refused(warm.route, pinged.retry_after)
-        again = self._planner.pinged(wake, pinged.outcome)
+        self._again(wake, self._planner.pinged(wake, pinged.outcome))
+
+    def _again(self, wake: Wake, again: Wake | None) -> None:
         if again is None:
             self._drop(wake.serial)
         elif wake.serial in self._held:

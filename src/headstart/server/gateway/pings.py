@@ -20,7 +20,7 @@ from headstart.dialects.pings import ping_body, ping_output
 from headstart.planner import Outcome
 from headstart.prompt import Chain
 from headstart.providers import Ticket
-from headstart.server.gateway.accountant import Case
+from headstart.server.gateway.accountant import Case, Traced
 from headstart.server.gateway.client import Client, timeout_of
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.models import Model
@@ -57,6 +57,11 @@ class Warm:
     signer: Signer | None
     body: bytes
     output: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whose prefix it is, wherever it is pinged from."""
+        return self.tenant, self.route, self.name
 
     @property
     def size(self) -> int:
@@ -132,11 +137,16 @@ class Pinger:
     """Sends pings, over connections of its own, and records each as a row of its own."""
 
     def __init__(
-        self, sink: Callable[[RequestRecord], None], faults: Faults, clock: Callable[[], float]
+        self,
+        sink: Callable[[RequestRecord], None],
+        faults: Faults,
+        clock: Callable[[], float],
+        traced: Traced | None = None,
     ) -> None:
         self._sink = sink
         self._faults = faults
         self._clock = clock
+        self._traced = traced
         self._client = Client()
 
     async def ping(self, warm: Warm) -> Pinged:
@@ -188,6 +198,9 @@ class Pinger:
             ticket.first_byte(self._clock())
             if answer.usage is not None:
                 warm.model.emulator.reconcile(ticket, answer.usage)
+            if self._traced is not None:
+                trace = warm.model.emulator.trace(ticket)
+                self._traced(warm.upstream.provider, warm.name, trace, None)
         lookup = ticket.lookup
         usage = answer.usage or (lookup.usage + Usage(output=warm.output) if ok else Usage())
         cost = warm.model.pricer.cost(usage) if answer.came else None
