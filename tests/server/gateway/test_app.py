@@ -25,7 +25,7 @@ def test_a_record_goes_to_the_metrics_and_to_the_sink() -> None:
     kept: list[RequestRecord] = []
     gateway = create_gateway(DEFAULTS, sink=kept.append)
     record = sample()
-    gateway._accountant._sink(record)
+    gateway.accountant._sink(record)
     assert kept == [record]
     assert gateway.metrics.cost == record.cost
     assert create_gateway(DEFAULTS).metrics.cost == 0

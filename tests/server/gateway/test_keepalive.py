@@ -397,7 +397,7 @@ def test_bedrock_is_signed_anew(scene: Make, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "gateway-secret")
     shown = scene(provider="bedrock", auth="aws", region="us-east-1")
     signed: list[bytes] = []
-    signer = shown.running.gateway._signers["bedrock"]
+    signer = shown.running.gateway.signers["bedrock"]
     sign = signer.sign
 
     def signing(method: str, url: URL, headers: CIMultiDict[str], body: bytes) -> None:

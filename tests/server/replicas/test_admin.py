@@ -98,7 +98,7 @@ def test_what_is_under_way_at_a_removed_replica_is_recorded(site: Raise) -> None
     while not metrics.usage.output and time.monotonic() < deadline:
         time.sleep(0.01)
     assert metrics.usage.output == 3
-    assert not running.gateway._faults.counts
+    assert not running.gateway.faults.counts
 
 
 def test_routing_that_raises_harms_no_one(site: Raise, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_routing_that_raises_harms_no_one(site: Raise, monkeypatch: pytest.Monke
     monkeypatch.setattr(Affinity, "choose", broken)
     asked = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
     assert httpx.post(f"{running.url}/v1/chat/completions", json=asked).status_code == 200
-    assert running.gateway._faults.counts["route"] == 1
+    assert running.gateway.faults.counts["route"] == 1
 
 
 def test_a_bad_answers_bytes_are_no_beginning_of_a_good_one(

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 import msgspec
-from multidict import CIMultiDict
 from starlette.types import Receive, Scope, Send
-from yarl import URL
 
 from headstart.dialects import DialectError
 from headstart.planner import Followers
 from headstart.server.gateway import body as bodies
-from headstart.server.gateway.accountant import Accountant, Case, Ending
+from headstart.server.gateway.accountant import Accountant
 from headstart.server.gateway.client import Client
-from headstart.server.gateway.credentials import (
-    Credentials,
-    Unknown,
-    dropped_headers,
-    without_key,
-)
-from headstart.server.gateway.exchange import Data, Exchange
-from headstart.server.gateway.explicit import Explicit, Turn
+from headstart.server.gateway.credentials import Credentials, Unknown
+from headstart.server.gateway.exchange import Exchange
+from headstart.server.gateway.explicit import Explicit
 from headstart.server.gateway.faults import Faults
-from headstart.server.gateway.followers import Line, Place
-from headstart.server.gateway.headers import Headers, request_headers
+from headstart.server.gateway.followers import Line
 from headstart.server.gateway.isolation import Isolation
 from headstart.server.gateway.keepalive import KeepAlive
 from headstart.server.gateway.local import Local
 from headstart.server.gateway.metrics import GatewayMetrics
-from headstart.server.gateway.pings import Sent
+from headstart.server.gateway.passage import Passage
 from headstart.server.gateway.signing import Signer
 from headstart.server.gateway.targets import Spoken, Target, Targets, speech_of, spoken
 from headstart.server.replicas import PATH as ADMIN
@@ -42,12 +33,6 @@ PLANNED_BYTES = 8 << 20
 """A longer body is passed on as it comes: neither planned nor predicted."""
 _METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _NO_KEY = DialectError(401, "authentication_error", "no key of this gateway was sent")
-_NOT_APART = DialectError(
-    403,
-    "permission_error",
-    "tenants share this cache, and this request can't be kept apart",
-)
-_UNSIGNED = DialectError(502, "api_error", "the gateway has no AWS credentials at the moment")
 _NO_UPSTREAM = DialectError(404, "not_found_error", "no upstream has this path")
 
 
@@ -80,10 +65,10 @@ class GatewayApp:
         self.shared = shared
         self._local = local
         self._targets = Targets(upstreams)
-        self._credentials = credentials
-        self._accountant = accountant
+        self.credentials = credentials
+        self.accountant = accountant
         self.metrics = metrics
-        self._faults = faults
+        self.faults = faults
         self.keep_alive = keep_alive
         self.explicit = explicit
         self.isolation = isolation
@@ -93,7 +78,7 @@ class GatewayApp:
         self._admin = ReplicaAdmin(self.fleets, admin_key)
         self._limit = planned_bytes
         self._client = Client()
-        self._signers = {
+        self.signers = {
             name: Signer(upstream) for name, upstream in upstreams.items() if upstream.auth == "aws"
         }
 
@@ -128,9 +113,7 @@ class GatewayApp:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         target = self._targets.named(path)
         told = spoken(target.path if target else path, target.upstream.provider if target else "")
-        exchange = Exchange(
-            self._client, self._faults, told.hosted if told else None, receive, send
-        )
+        exchange = Exchange(self._client, self.faults, told.hosted if told else None, receive, send)
         try:
             body, more = await self._body(scope, headers, told, receive)
         except bodies.Left:
@@ -147,11 +130,11 @@ class GatewayApp:
             return
         try:
             query = scope["query_string"]
-            tenant = self._credentials.tenant(target.upstream, headers, query)
+            tenant = self.credentials.tenant(target.upstream, headers, query)
         except Unknown:
             await exchange.refuse(_NO_KEY)
             return
-        await _Passage(self, scope, receive, target, told, tenant, exchange).go(body, more, headers)
+        await Passage(self, scope, receive, target, told, tenant, exchange).go(body, more, headers)
 
     async def _body(
         self, scope: Scope, headers: Mapping[bytes, bytes], told: Spoken | None, receive: Receive
@@ -211,190 +194,6 @@ class GatewayApp:
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
-
-
-class _Passage:
-    """One request whose upstream is known."""
-
-    __slots__ = (
-        "_case",
-        "_exchange",
-        "_gateway",
-        "_headers",
-        "_place",
-        "_receive",
-        "_scope",
-        "_target",
-        "_tenant",
-        "_told",
-        "_turn",
-    )
-
-    def __init__(
-        self,
-        gateway: GatewayApp,
-        scope: Scope,
-        receive: Receive,
-        target: Target,
-        told: Spoken | None,
-        tenant: str,
-        exchange: Exchange,
-    ) -> None:
-        self._gateway = gateway
-        self._scope = scope
-        self._receive = receive
-        self._target = target
-        self._told = told
-        self._tenant = tenant
-        self._exchange = exchange
-        self._case: Case | None = None
-        self._place: Place | None = None
-        self._turn: Turn | None = None
-
-    async def go(self, body: bytes, more: bool, given: Mapping[bytes, bytes]) -> None:
-        """Send it on and see it through."""
-        exchange, upstream = self._exchange, self._target.upstream
-        told = self._told
-        loop = asyncio.get_running_loop()
-        mode = upstream.mode
-        counted = told is not None and told.operation == "generate" and mode != "off" and not more
-        if counted and mode == "observe" and not upstream.replicas:
-            # Nothing is changed: what is learned can wait until the request is on its way.
-            loop.call_soon(self._open, body)
-        elif counted:
-            body = self._open(body)
-            if upstream.explicit_caches:
-                body = self._continued(body)
-            if upstream.followers and self._case is not None and exchange.again is None:
-                exchange.before, exchange.begun = self._wait, self._begun
-        exchange.header = self._header
-        headers = request_headers(self._scope["headers"], dropped_headers(upstream))
-        self._gateway._credentials.apply(self._target.name, upstream, headers)
-        if self._case is not None and self._case.routing is not None:
-            headers.setdefault(*self._case.routing)
-        data: Data = body or None
-        if more:
-            data = bodies.rest(body, self._receive, exchange.watch)
-            if b"content-length" in given:
-                headers["content-length"] = given[b"content-length"].decode("latin-1")
-        self._headers = headers
-        method, url = self._scope["method"], self._url(upstream)
-        if upstream.replicas:
-            self._route(headers, body, whole=not more)
-        signer = self._gateway._signers.get(self._target.name)
-        try:
-            if self._mixed():
-                await exchange.refuse(_NOT_APART)
-                return
-            if signer is not None and not self._signed(signer, method, url, body):
-                await exchange.refuse(_UNSIGNED)
-                return
-            await exchange.run(method, url, headers, data, upstream, watched=not more)
-        finally:
-            loop.call_soon(self._close)
-
-    def _signed(self, signer: Signer, method: str, url: URL, body: bytes) -> bool:
-        """Whether it could be: credentials that have to be renewed may not be had."""
-        try:
-            signer.sign(method, url, self._headers, body)
-        except Exception as error:
-            self._gateway._faults.note("sign", error)
-            return False
-        return True
-
-    def _route(self, headers: CIMultiDict[str], body: bytes, *, whole: bool) -> None:
-        """Let the replicas say where it goes."""
-        self._exchange.route = self._gateway.fleets.route(
-            self._target.name,
-            self._case.chain if self._case is not None else None,
-            headers,
-            self._url,
-            path=self._target.path,
-            body=body,
-            whole=whole,
-        )
-
-    def _mixed(self) -> bool:
-        """Whether its prompt would stand where other tenants read, and must not."""
-        generates = self._told is not None and self._told.operation == "generate"
-        if not (generates and self._gateway.isolation.strict(self._target.name)):
-            return False
-        return self._case is None or not self._case.apart
-
-    def _url(self, upstream: Upstream) -> URL:
-        query: bytes = self._scope["query_string"]
-        if not upstream.isolated and b"key=" in query:
-            query = without_key(query)
-        text = upstream.base_url.rstrip("/") + self._target.path
-        return URL(f"{text}?{query.decode('latin-1')}" if query else text, encoded=True)
-
-    def _open(self, body: bytes) -> bytes:
-        assert self._told is not None
-        headers = Headers(self._scope["headers"])
-        self._case, body = self._gateway._accountant.open(
-            self._target, self._told, self._tenant, body, headers
-        )
-        return body
-
-    def _continued(self, body: bytes) -> bytes:
-        """The body to send where a cache object may stand for a part of it."""
-        if self._case is None or self._told is None:
-            return body
-        headers, query = dict(self._scope["headers"]), self._scope["query_string"]
-        self._turn = self._gateway.explicit.begin(self._case, self._told, body, headers, query)
-        if self._turn is None:
-            return body
-        self._exchange.again = self._turn.again
-        return self._turn.out
-
-    async def _wait(self) -> None:
-        """Let another request go first, if that one writes what this one could read."""
-        assert self._case is not None
-        self._place = self._gateway.line.join(self._case)
-        if self._place is not None:
-            since = self._exchange.elapsed
-            try:
-                waited = await self._place.wait()
-            except asyncio.CancelledError:
-                self._case.waited = self._exchange.elapsed - since
-                raise
-            if waited:
-                self._gateway._accountant.held(self._case, waited)
-
-    def _begun(self, good: bool) -> None:
-        if self._place is None or self._case is None:
-            return
-        if not good:
-            self._place.end()
-        elif self._place.began():
-            self._gateway._accountant.readable(self._case)
-
-    def _header(self) -> str | None:
-        return self._case.header if self._case is not None else None
-
-    def _close(self) -> None:
-        exchange = self._exchange
-        self._gateway.metrics.answered(self._target.name, exchange.status)
-        if self._place is not None:
-            self._place.end()
-        facts = exchange.facts()
-        if exchange.route is not None:
-            try:
-                exchange.route.over(exchange.status, exchange.whole, facts.usage)
-            except Exception as error:
-                self._gateway._faults.note("route", error)
-        if self._case is None:
-            return
-        ending = Ending(exchange.status, exchange.whole, facts, exchange.ttft, exchange.latency)
-        gateway = self._gateway
-        wake = gateway._accountant.close(self._case, ending)
-        if self._turn is not None:
-            url = self._url(self._target.upstream)
-            gateway.explicit.answered(self._turn, ending, url, self._headers)
-        if self._case.sent is not None and self._told is not None:
-            url, signer = self._url(self._target.upstream), gateway._signers.get(self._target.name)
-            sent = Sent(self._told.hosted, url, self._headers, signer)
-            gateway.keep_alive.answered(self._case, exchange.status, wake, sent)
 
 
 def model_of(body: bytes) -> str | None:
