@@ -82,13 +82,13 @@ def audited(log: Log, sources: tuple[Source, ...], progress: Progress = silent) 
         progress("replaying", steps[0], max(_STEPS, steps[0] + 1))
 
     trial = tried(world, step)
-    families = Families(world, trial.found)
+    families = Families(world, trial.found, trial.base.input)
     culprits, together, latent = culprits_of(world, trial, families, step)
     now = now_of(world, trial.base)
     # Trust names the ratios of models in the log alone: before others join them.
     trust = trust_of(world, trial.base)
     options = options_of(world, trial, now, together, step)
-    curves = curves_of(world)
+    curves = curves_of(world, trial.base.input)
     progress("replaying", steps[0] + 1, steps[0] + 1)
     return Audit(
         VERSION,

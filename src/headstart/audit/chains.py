@@ -60,9 +60,12 @@ class _Built(NamedTuple):
     boundaries: tuple[int, ...]
     symbols: tuple[bytes, ...]
     cuts: tuple[tuple[int, ...], ...]
+    tools: int
+    system: int
+    """Segments up to the ends of tools and of system text."""
 
 
-_EMPTY: Final = _Built((), (), (), (), (), (), (), ())
+_EMPTY: Final = _Built([], (), (), (), (), (), (), (), 0, 0)
 
 
 class Chains:
@@ -92,9 +95,6 @@ class Chains:
         self._lanes[place] = built
         if len(self._lanes) > _LANES:
             self._lanes.popitem(last=False)
-        faces = self._segments.faces
-        tools = bisect_left(segments, 1, key=lambda number: faces[number].kind)
-        system = bisect_left(segments, 2, key=lambda number: faces[number].kind)
         count = len(segments)
         return Chain(
             asked.model,
@@ -102,8 +102,8 @@ class Chains:
             built.plain,
             built.ends,
             built.positions,
-            tools,
-            system,
+            built.tools,
+            built.system,
             tuple([Mark(i, ttl) for i, ttl in asked.marks if i < count]),
             built.boundaries or self._boundaries(segments),
             named.settings,
@@ -144,6 +144,12 @@ class Chains:
             if face.flags & BOUNDARY:
                 bounds.append(i)
         kept = before.boundaries[: bisect_left(before.boundaries, same)]
+        tools, system = before.tools, before.system
+        if same <= system:
+            tools, system = (
+                bisect_left(segments, kind, key=lambda number: faces[number].kind)
+                for kind in (1, 2)
+            )
         return _Built(
             segments,
             tuple(keys),
@@ -153,6 +159,8 @@ class Chains:
             kept + tuple(bounds),
             tuple(symbols),
             tuple(cuts),
+            tools,
+            system,
         )
 
     @staticmethod

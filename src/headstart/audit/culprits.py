@@ -8,10 +8,11 @@ from typing import Final
 
 from headstart.audit.families import Families
 from headstart.audit.findings import Culprit, Fix, Latent, Spot
+from headstart.audit.jobs import Job, replayed
 from headstart.audit.latent import latent_of
 from headstart.audit.partings import Pair
 from headstart.audit.remedies import Remedy, remedies
-from headstart.audit.replay import Change, Outcome, Replay, World
+from headstart.audit.replay import Change, Outcome, World
 from headstart.audit.spots import spot, where
 from headstart.audit.suspects import Suspect
 from headstart.audit.trial import Trial, Verdicted, changes_of
@@ -38,18 +39,16 @@ def culprits_of(
     world: World, trial: Trial, families: Families, step: Callable[[], None] = lambda: None
 ) -> tuple[tuple[Culprit, ...], Fix | None, tuple[Latent, ...]]:
     """All of them; all of their best fixes at once; and what may become one. ``step`` is called
-    after each culprit."""
+    after each replay."""
     scale = Scale(world.log.seconds)
     worst = sorted(trial.culprits, key=lambda one: _weight(trial, one), reverse=True)
     worst = worst[: world.log.options.most_culprits]
-    told, chosen = [], list[tuple[Suspect, Remedy]]()
+    tried = _fixes(world, trial, worst[:_TRIED], scale, step)
+    chosen = [(one.suspect, fixes[0][1]) for one, fixes in zip(worst, tried, strict=False) if fixes]
+    told = []
     for rank, one in enumerate(worst, 1):
-        tried = _fixes(world, trial, one, scale) if rank <= _TRIED else []
-        if tried:
-            chosen.append((one.suspect, tried[0][1]))
-        fixes = tuple(fix for fix, _ in tried)
+        fixes = tuple(fix for fix, _ in tried[rank - 1]) if rank <= len(tried) else ()
         told.append(_told(world, trial, families, one, rank, fixes, scale))
-        step()
     latent = latent_of(world, trial, families)
     return tuple(told), _together(world, trial, chosen, scale), latent
 
@@ -160,18 +159,33 @@ _IN_PART: Final = frozenset(
 """Kinds whose place is where two texts first differ, and no span of their own."""
 
 
-def _fixes(world: World, trial: Trial, one: Verdicted, scale: Scale) -> list[tuple[Fix, Remedy]]:
-    """Each replayed alone, the best first."""
-    found = []
-    for remedy in remedies(world, trial.found, one.suspect):
-        outcome = one.alone
-        if remedy.changes is not None:
-            outcome = Replay(world, remedy.changes).run(world.log.rows)
-        money = saving(trial.base, outcome)
-        tokens = outcome.total_read - trial.base.total_read
-        fix = Fix(remedy.action, remedy.text, tokens, money, scale.month(money))
-        found.append((fix, remedy))
-    return sorted(found, key=lambda pair: _worth(pair[0]), reverse=True)
+def _fixes(
+    world: World,
+    trial: Trial,
+    worst: Sequence[Verdicted],
+    scale: Scale,
+    step: Callable[[], None],
+) -> list[list[tuple[Fix, Remedy]]]:
+    """Of each culprit, each replayed alone, the best first."""
+    offered = [list(remedies(world, trial.found, one.suspect)) for one in worst]
+    jobs = [
+        Job(remedy.changes, trial.groups.of([one.suspect]))
+        for one, found in zip(worst, offered, strict=True)
+        for remedy in found
+        if remedy.changes is not None
+    ]
+    outcomes = iter(replayed(world, trial.base, jobs, step))
+    result = []
+    for one, found in zip(worst, offered, strict=True):
+        fixes = []
+        for remedy in found:
+            outcome = one.alone if remedy.changes is None else next(outcomes)
+            money = saving(trial.base, outcome)
+            tokens = outcome.total_read - trial.base.total_read
+            fix = Fix(remedy.action, remedy.text, tokens, money, scale.month(money))
+            fixes.append((fix, remedy))
+        result.append(sorted(fixes, key=lambda pair: _worth(pair[0]), reverse=True))
+    return result
 
 
 def _worth(fix: Fix) -> tuple[float, int]:
@@ -188,7 +202,8 @@ def _together(
     changes: list[Change] = []
     for suspect, remedy in ordered:
         changes += remedy.changes if remedy.changes is not None else changes_of([suspect])
-    outcome = Replay(world, changes).run(world.log.rows)
+    rows = trial.groups.of([suspect for suspect, _ in chosen])
+    outcome = replayed(world, trial.base, [Job(changes, rows)])[0]
     money = saving(trial.base, outcome)
     tokens = outcome.total_read - trial.base.total_read
     names = ", ".join(dict.fromkeys(remedy.action for _, remedy in ordered))

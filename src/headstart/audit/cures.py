@@ -38,7 +38,7 @@ class Same(Change):
                 self._of(n) if new < 0 else new
                 for n, new in zip(request.segments, segments, strict=True)
             ]
-        return replace(request, segments=segments)
+        return request._replace(segments=segments)
 
     def _of(self, number: int) -> int:
         template = self._found.of_digest.get(self._segments.faces[number].digest)
@@ -89,7 +89,7 @@ class ToolsInOrder(Change):
         if order == digests:
             return request
         by_digest = {faces[n].digest: n for n in every[:count]}
-        return replace(request, segments=[by_digest[d] for d in order] + every[count:])
+        return request._replace(segments=[by_digest[d] for d in order] + every[count:])
 
 
 class Restored(Change):
@@ -143,7 +143,7 @@ class Restored(Change):
                 by_digest = {faces[n].digest: n for n in own[at:end]}
                 own[at:end] = [by_digest[d] for d in a[at:end]]
         marks = [(i, ttl) for i, ttl in dict(marks).items() if i >= 0]
-        return replace(request, segments=own + moved, marks=marks)
+        return request._replace(segments=own + moved, marks=marks)
 
 
 class Pinned(Change):
@@ -165,21 +165,21 @@ class Pinned(Change):
 
 def same_model(first: Request, request: Request) -> Request:
     """Provider and model."""
-    return replace(request, provider=first.provider, model=first.model)
+    return request._replace(provider=first.provider, model=first.model)
 
 
 def same_tool_choice(first: Request, request: Request) -> Request:
     """``tool_choice`` alone."""
     kept = tuple(item for item in first.settings if item[0].startswith("tool_choice"))
     rest = tuple(item for item in request.settings if not item[0].startswith("tool_choice"))
-    return replace(request, settings=tuple(sorted((*kept, *rest))))
+    return request._replace(settings=tuple(sorted((*kept, *rest))))
 
 
 def same_settings(first: Request, request: Request) -> Request:
     """All settings but ``tool_choice``."""
     kept = tuple(item for item in first.settings if not item[0].startswith("tool_choice"))
     rest = tuple(item for item in request.settings if item[0].startswith("tool_choice"))
-    return replace(request, settings=tuple(sorted((*kept, *rest))))
+    return request._replace(settings=tuple(sorted((*kept, *rest))))
 
 
 def same_scope(first: Request, request: Request) -> Request:
@@ -188,7 +188,7 @@ def same_scope(first: Request, request: Request) -> Request:
     controls = replace(
         request.controls, key=had.key, user=had.user, session=had.session, salt=had.salt
     )
-    return replace(request, controls=controls)
+    return request._replace(controls=controls)
 
 
 class Ruled(Change):
@@ -220,4 +220,4 @@ class Marked(Change):
     def request(self, request: Request) -> Request:
         if self._rows is not None and request.row.number not in self._rows:
             return request
-        return replace(request, marks=self._place(request))
+        return request._replace(marks=self._place(request))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Sequence
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
-from headstart.audit.chains import Asked, Chains
+from headstart.audit.digest import PIECE
 from headstart.audit.findings import Curve
+from headstart.audit.log import Log
 from headstart.audit.replay import World
 from headstart.prefix.workload import Call, Workload
 from headstart.pricing import (
@@ -20,19 +21,19 @@ from headstart.pricing import (
     five_minute_rule,
     kv_size,
 )
-from headstart.prompt import CUT_BYTES, Cuts
-from headstart.providers import Rules, rules_for
+from headstart.prompt import CUT_BYTES
 
 TTLS: Final = (10, 30, 60, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400)
 _POINTS: Final = 40
 _MOST_BLOCKS: Final = 20_000_000
 _LEAST_BLOCK: Final = 128
-_LANE_RULES: Final = "vllm"
+_RECENT: Final = 2048
+"""Prompts whose blocks are kept."""
 
 
-def curves_of(world: World) -> tuple[Curve, ...]:
+def curves_of(world: World, input_tokens: Sequence[int]) -> tuple[Curve, ...]:
     """Over lifetimes always; over capacities where numpy is installed."""
-    workload = _workload(world)
+    workload = _workload(world, input_tokens)
     if not workload.calls or not workload.tokens:
         return ()
     found = [_by_ttl(workload)]
@@ -40,39 +41,70 @@ def curves_of(world: World) -> tuple[Curve, ...]:
     return (*found, capacity) if capacity is not None else (*found,)
 
 
-def _workload(world: World) -> Workload:
-    """Prompts as blocks of about equal size, numbered by all that stands before them."""
+def _workload(world: World, input_tokens: Sequence[int]) -> Workload:
+    """Prompts as blocks of about equal size, numbered by all that stands before them;
+    ``input_tokens`` of each row."""
     rows = [row for row in world.log.rows if world.known(row) and not row.failed]
-    faces = world.log.segments.faces
-    total = sum(faces[n].tokens for row in rows for n in world.log.segments_of(row))
     size = _LEAST_BLOCK
-    while total // size > _MOST_BLOCKS:
+    while sum(input_tokens) // size > _MOST_BLOCKS:
         size *= 2
-    rules: Rules = rules_for(_LANE_RULES, "", world.day)[0]
-    chains = Chains(world.log.segments, rules)
-    numbers: dict[bytes, int] = {}
+    paths = _Paths(world.log, size)
     workload = Workload("log", size)
     for row in rows:
-        request = world.request(row)
-        lane = world.lanes[row.number] if world.lanes else 0
-        chain = chains.chain(Asked(lane, "", request.segments, (), (), request.controls))
-        blocks = array("i")
-        for symbol in _blocks(chain.cuts, size):
-            blocks.append(numbers.setdefault(symbol, len(numbers)))
-        workload.calls.append(Call(row.time, blocks, chain.tokens))
-    workload.footprint = len(numbers)
+        path = paths.of(row.node)
+        workload.calls.append(Call(row.time, path.blocks, path.tokens))
+    workload.footprint = len(paths.numbers)
     return workload
 
 
-def _blocks(cuts: Cuts, size: int) -> Iterator[bytes]:
-    """The first cut at or behind each multiple of ``size`` tokens."""
-    ends, at = cuts.ends, 0
-    wanted = size
-    while ends and wanted <= ends[-1]:
-        at = bisect_left(ends, wanted, at)
-        yield cuts.symbols[at * CUT_BYTES : (at + 1) * CUT_BYTES]
-        wanted = max(wanted, ends[at]) // size * size + size
-        at += 1
+class _Path(NamedTuple):
+    """Blocks up to a node, and tokens."""
+
+    blocks: array[int]
+    tokens: int
+
+
+class _Paths:
+    """Blocks of nodes; those of a prompt are mostly those of an earlier one. A block ends at
+    the first cut at or behind a multiple of ``size`` tokens."""
+
+    def __init__(self, log: Log, size: int) -> None:
+        self._trie = log.trie
+        self._faces = log.segments.faces
+        self._size = size
+        self._recent: dict[int, _Path] = {0: _Path(array("i"), 0)}
+        self.numbers: dict[tuple[int, bytes], int] = {}
+
+    def of(self, node: int) -> _Path:
+        """Of one prompt."""
+        todo = []
+        while node not in self._recent:
+            todo.append(node)
+            node = self._trie.parent[node]
+        path = self._recent[node]
+        if not todo:
+            return path
+        blocks, tokens = path.blocks[:], path.tokens
+        for step in reversed(todo):
+            tokens = self._step(blocks, tokens, step)
+        found = self._recent[todo[0]] = _Path(blocks, tokens)
+        if len(self._recent) > _RECENT:
+            del self._recent[next(one for one in self._recent if one)]
+        return found
+
+    def _step(self, blocks: array[int], before: int, node: int) -> int:
+        """Add the blocks that end within a node's segment; tokens up to its end."""
+        face = self._faces[self._trie.segment[node]]
+        end, size = before + face.tokens, self._size
+        wanted = before // size * size + size
+        while wanted <= end:
+            # Cuts are at multiples of PIECE bytes; behind the last of them is the end.
+            at = -(-(wanted - before) * face.size // (PIECE * face.tokens)) - 1
+            cut = face.cuts[at * CUT_BYTES : (at + 1) * CUT_BYTES]
+            key = (self._trie.parent[node], cut) if cut else (node, b"")
+            blocks.append(self.numbers.setdefault(key, len(self.numbers)))
+            wanted += size
+        return end
 
 
 def _by_ttl(workload: Workload) -> Curve:

@@ -35,8 +35,10 @@ class _Group:
 class Families:
     """Every row that has a prompt belongs to one."""
 
-    def __init__(self, world: World, found: Found) -> None:
+    def __init__(self, world: World, found: Found, input_tokens: Sequence[int]) -> None:
+        """``input_tokens`` of each row, where they are known."""
         self._world = world
+        self._input = input_tokens
         self._log = world.log
         self._found = found
         self._groups: dict[bytes, _Group] = {}
@@ -67,11 +69,12 @@ class Families:
         key = self._start(segments[0])
         group = self._groups.setdefault(key, _Group(number))
         group.rows.append(number)
+        group.input += self._input[number] or sum(faces[one].tokens for one in segments)
         version = b""
         for segment in segments:
-            group.input += faces[segment].tokens
-            if faces[segment].kind < 2:
-                version = digest(version, faces[segment].digest)
+            if faces[segment].kind == 2:
+                break
+            version = digest(version, faces[segment].digest)
         group.versions.add(version)
         self._of_row[number] = key
 

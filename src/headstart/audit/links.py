@@ -32,12 +32,16 @@ class Links:
         self.beside = [-1] * count
         """For the first of a conversation: an earlier one of another conversation, with tools
         and system text that are most like its own."""
+        self.whole = bytearray(count)
+        """1 where a row begins with all of the one that it continues."""
         self.lanes = list(range(count))
         """Conversations: the number of their first row."""
         self._log = log
         self._faces = log.segments.faces
         self._said: dict[tuple[str, bytes], int] = {}
         self._nodes: dict[int, int] = {}
+        self._ends: dict[str, dict[int, int]] = {}
+        self._latest: dict[int, int] = {}
         self._firsts: dict[tuple[str, str, str], dict[int, int]] = {}
         self._signs: dict[tuple[str, str, Any], int] = {}
         self._edges: dict[int, tuple[tuple[str, Any], ...]] = {}
@@ -47,10 +51,15 @@ class Links:
                 self._link(row)
 
     def _link(self, row: Row) -> None:
-        found = self._by_node(row) if row.blocks else self._by_text(row)
+        found = self._by_node(row) if row.blocks else self._grown(row)
+        if found < 0 and not row.blocks:
+            found = self._by_text(row)
         self.before[row.number] = found
         if found >= 0:
             self.lanes[row.number] = self.lanes[found]
+        self._latest[self.lanes[row.number]] = row.number
+        if not row.blocks:
+            self._ends[row.conversation or ""][row.node] = row.number
 
     def _by_node(self, row: Row) -> int:
         """The deepest prefix that an earlier one had."""
@@ -61,6 +70,27 @@ class Links:
         for node_ in new:
             self._nodes[node_] = row.number
         return self._nodes[node] if node else -1
+
+    def _grown(self, row: Row) -> int:
+        """The row that it begins with, messages and all."""
+        parent, segment, faces = self._log.trie.parent, self._log.trie.segment, self._faces
+        ends = self._ends.setdefault(row.conversation or "", {})
+        node, new = row.node, list[int]()
+        while node and node not in ends:
+            new.append(segment[node])
+            node = parent[node]
+        if not node or faces[segment[node]].kind < 2:
+            return -1
+        above = parent[node]
+        if not new and (not above or faces[segment[above]].kind < 2):
+            return -1
+        # Where others came in between, prompts take turns: it may go on from one of those.
+        if self._latest[self.lanes[ends[node]]] != ends[node]:
+            return -1
+        for number in new:
+            self._said[row.conversation or "", faces[number].digest] = row.number
+        self.whole[row.number] = 1
+        return ends[node]
 
     def _by_text(self, row: Row) -> int:
         segments = self._log.segments_of(row)
@@ -84,8 +114,11 @@ class Links:
         return found
 
     def _continued(self, scope: str, said: list[int]) -> int:
-        """The row that shares most of what was said, of those that share the latest of it."""
+        """The row that shares most of what was said, of those that share the latest of it. Who
+        says the same first begins a conversation, and goes on with none."""
         faces, tried = self._faces, list[int]()
+        if len(said) < 2:
+            return -1
         for number in reversed(said[-_LOOKED_AT:]):
             row = self._said.get((scope, faces[number].digest), -1)
             if row >= 0 and row not in tried:
@@ -94,19 +127,22 @@ class Links:
                     break
         if not tried:
             return -1
-        own = {faces[number].digest for number in said}
+        own = [faces[number].digest for number in said]
         scored = [(self._shared(row, own), row) for row in tried]
         best, row = max(scored)
         return row if best >= (0.0 if scope else _ENOUGH) else -1
 
-    def _shared(self, row: int, own: set[bytes]) -> float:
+    def _shared(self, row: int, own: list[bytes]) -> float:
         """Share of an earlier row's messages that this one has as well. The first one does not
-        count where there are others: it may be written anew each time."""
-        faces = self._faces
+        count where there are others: it may be written anew each time. 0 where it is as
+        long and ends alike: the same was said in two conversations."""
+        faces, every = self._faces, set(own)
         numbers = self._log.segments_of(self._log.rows[row])
         said = [faces[number].digest for number in numbers if faces[number].kind == 2]
+        if len(said) >= len(own) and said[-1:] == own[-1:]:
+            return 0.0
         counted = said[1:] or said
-        return sum(digest in own for digest in counted) / max(1, len(counted))
+        return sum(digest in every for digest in counted) / max(1, len(counted))
 
     def _opening(self, scope: str, said: list[int]) -> int:
         """A row of which the first message says the same but for something volatile, and

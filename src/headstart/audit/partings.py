@@ -23,6 +23,10 @@ _MOST: Final = 12
 _WORTH: Final = 200
 """Equal characters behind a difference in its own segment that make it stand in front of
 something."""
+_SEEN: Final = 8
+"""Variants in which a place of no kind is looked at once more."""
+_MERGED: Final = 200
+"""Templates that are compared with each other."""
 _ALIKE: Final = 0.5
 """Share of a text that must be the same for two wordings of one."""
 
@@ -70,12 +74,14 @@ class Partings:
         self._wordings: dict[tuple[bytes, bytes], int] = {}
         texts = [row for row in log.rows if row.node and not row.blocks]
         for row in texts:
-            if links.before[row.number] >= 0:
+            if links.before[row.number] >= 0 and not links.whole[row.number]:
                 self._lay(log.rows[links.before[row.number]], row, across=False)
         # Conversations are compared once it is known what changes within each of them.
         for row in texts:
             if links.beside[row.number] >= 0:
                 self._lay(log.rows[links.beside[row.number]], row, across=True)
+        self._merge()
+        self._settle()
 
     def _lay(self, before: Row, row: Row, *, across: bool) -> None:
         old, new = self._log.segments_of(before), self._log.segments_of(row)
@@ -204,6 +210,38 @@ class Partings:
         for cause in [cause for cause in self.found.pairs if cause.template == other.number]:
             pairs = self.found.pairs.pop(cause)
             self.found.pairs.setdefault(cause._replace(template=template.number), []).extend(pairs)
+
+    def _merge(self) -> None:
+        """Templates of tools and system text that were found apart and are one."""
+        kept: list[Template] = []
+        for template in self.found.templates:
+            section = self._faces[template.reference].kind
+            if not template.variants or section == 2 or len(kept) >= _MERGED:
+                continue
+            same = (one for one in kept if self._faces[one.reference].kind == section)
+            found = next((one for one in same if one.matches(template.text) is not None), None)
+            if found is None:
+                kept.append(template)
+            else:
+                self._absorb(found, template)
+
+    def _settle(self) -> None:
+        """Name what was taken for content by what its place turned out to be."""
+        for template in self.found.templates:
+            if template.variants and None in template.kinds:
+                texts = (self._segments.text(n) for n in list(template.variants.values())[:_SEEN])
+                template.look([text for text in texts if text is not None])
+        for cause in [cause for cause in self.found.pairs if cause.cause == "content"]:
+            if cause.template < 0:
+                continue
+            template = self.found.templates[cause.template]
+            kinds = {site.kind for site in template.sites}
+            if None in kinds or len(kinds) != 1:
+                continue
+            kind = next(iter(kinds))
+            pairs = self.found.pairs.pop(cause)
+            named = cause._replace(cause=kind.value if kind else "content")
+            self.found.pairs.setdefault(named, []).extend(pairs)
 
     def _wording(self, old: int, new: int, one: str, two: str) -> bool:
         """Two wordings of one text that take turns: the older one comes back."""

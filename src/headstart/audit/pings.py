@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from headstart.audit.log import Row
@@ -65,7 +64,7 @@ class KeptAlive(Change):
         count = self._count(request)
         step = lifetime(self._world, request) * _EARLY
         for i in range(1, count + 1):
-            yield replace(request, time=request.time + i * step, ping=True, free=self._free)
+            yield request._replace(time=request.time + i * step, ping=True, free=self._free)
 
     def _count(self, request: Request) -> int:
         until = self._next.get(request.row.number)

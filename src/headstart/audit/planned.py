@@ -42,20 +42,21 @@ class _Model:
         self.key = Key("", provider, model)
 
 
-def planned(world: World) -> Outcome:
-    """All rows, their own directives replaced; it starts cold. No pings."""
+def planned(world: World, most: int) -> Outcome:
+    """The first rows, ``most`` of them, their own directives replaced; it starts cold. No
+    pings."""
     planner, models = TrafficPlanner(), dict[tuple[str, str], _Model]()
     outcome = Outcome.empty(len(world.log.rows))
     ended: list[tuple[float, int, Callable[[], object]]] = []
     order = count()
-    for row in world.log.rows:
+    for row in world.log.rows[:most]:
         if not world.known(row) or row.failed:
             continue
         while ended and ended[0][0] <= row.time:
             heapq.heappop(ended)[2]()
         name = row.provider, row.model
         model = models.get(name) or models.setdefault(name, _Model(world, *name))
-        request = replace(world.request(row), marks=())
+        request = world.request(row)._replace(marks=())
         chain = model.chains.chain(_asked(world, request))
         asked = _planned_request(world, model, request, chain)
         plan = planner.plan(asked, row.time)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from headstart.audit.cures import Cured, Marked, Ruled, Same
@@ -61,7 +61,7 @@ class Moved(Same):
             return fixed
         name = f"moved {request.row.number}"
         segments.append(table.virtual(segments[-1], name, name, moved))
-        return replace(fixed, segments=segments)
+        return fixed._replace(segments=segments)
 
 
 class Apart(Change):
@@ -95,7 +95,7 @@ class Apart(Change):
             if i in old:
                 marks.append((i + shift, old[i]))
         most = rules.most_markers or len(marks)
-        return replace(request, segments=segments, marks=marks[:1] + marks[1:][-(most - 1) :])
+        return request._replace(segments=segments, marks=marks[:1] + marks[1:][-(most - 1) :])
 
 
 def remedies(world: World, found: Found, suspect: Suspect) -> Iterator[Remedy]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from headstart.audit.chains import Asked, Chains
 from headstart.audit.digest import MARKABLE
@@ -33,8 +33,7 @@ LIMIT: Final = 400_000
 _DAY_OF: Final = 1e8
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request as it is replayed: all of it may be changed."""
 
     row: Row
@@ -96,6 +95,17 @@ class Outcome:
         """Of so many rows."""
         zeros, nan = array("q", bytes(8 * rows)), array("d", [float("nan")]) * rows
         return cls(zeros[:], zeros[:], zeros[:], nan[:], nan[:], [None] * rows, zeros[:])
+
+    def over(self, base: Outcome, rows: Collection[int]) -> Outcome:
+        """These rows' results in the place of ``base``'s."""
+        merged = Outcome.empty(len(base.input))
+        merged.ping_cost, merged.pings = self.ping_cost, self.pings
+        for name in ("input", "read", "written", "cost"):
+            column, own = getattr(base, name)[:], getattr(self, name)
+            for number in rows:
+                column[number] = own[number]
+            setattr(merged, name, column)
+        return merged
 
     @cached_property
     def total_read(self) -> int:
@@ -237,7 +247,7 @@ class Replay:
         return sorted(found, key=lambda pair: pair[0])
 
     def _changed(self, row: Row, time: float) -> Request:
-        request = replace(self._world.request(row), time=time)
+        request = self._world.request(row)._replace(time=time)
         for change in self._changes:
             request = change.request(request)
         return request
@@ -297,10 +307,13 @@ class Replay:
         outcome.input[number] = usage.input
         outcome.read[number] = usage.read
         outcome.written[number] = usage.written
-        whole = usage + Usage(output=request.row.output)
-        cost, uncached = price.cost(whole), price.uncached(whole)
-        if cost is not None and uncached is not None:
-            outcome.cost[number], outcome.uncached[number] = cost, uncached
+        output = request.row.output
+        whole = usage + Usage(output=output) if output else usage
+        cost = price.cost(whole)
+        if cost is not None:
+            outcome.cost[number] = cost
+            if self._why:
+                outcome.uncached[number] = price.uncached(whole) or 0.0
 
     def _at(self, provider: str, model: str) -> tuple[Emulator, Chains, Rules]:
         found = self._emulators.get((provider, model))

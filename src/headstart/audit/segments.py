@@ -16,6 +16,8 @@ from headstart.providers.breakpoints_thinking import DROPPED
 
 _RECENT: Final = 256
 """Texts that are kept as they are."""
+_PATHS: Final = 2048
+"""Paths that are kept."""
 
 
 class Segments:
@@ -150,6 +152,7 @@ class Trie:
         self.segment = array("i", [-1])
         self.depth = array("i", [0])
         self._child: dict[int, int] = {}
+        self._recent: dict[int, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -166,10 +169,17 @@ class Trie:
         return found
 
     def path(self, node: int) -> list[int]:
-        """The segments from the root to a node."""
-        parent, segment, found = self.parent, self.segment, []
-        while node:
-            found.append(segment[node])
-            node = parent[node]
-        found.reverse()
+        """The segments from the root to a node; not to be changed. Most prompts go on from one
+        that was asked for shortly before."""
+        recent, parent, segment = self._recent, self.parent, self.segment
+        at, new = node, list[int]()
+        while at and at not in recent:
+            new.append(segment[at])
+            at = parent[at]
+        new.reverse()
+        found = recent[at] + new if at else new
+        if new:
+            recent[node] = found
+            if len(recent) > _PATHS:
+                del recent[next(iter(recent))]
         return found

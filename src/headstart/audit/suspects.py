@@ -3,7 +3,7 @@ how much, the emulator says."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -111,7 +111,7 @@ def applications(log: Log, links: Links, found: Found) -> list[object]:
     return result
 
 
-def by_rule(world: World, outcomes: Iterable[Outcome], apps: Sequence[object]) -> list[Suspect]:
+def by_rule(world: World, outcomes: Sequence[Outcome], apps: Sequence[object]) -> list[Suspect]:
     """What the emulators gave as reasons, of the log as it is or without what its contents
     are to blame for; and what is not marked at all."""
     log = world.log
@@ -127,7 +127,7 @@ def by_rule(world: World, outcomes: Iterable[Outcome], apps: Sequence[object]) -
             pin = Pinned(world.lanes, _PINS[reason])
             found.append(Suspect(reason.value, reason, None, (pin,), order=3))
         elif reason is MissReason.BELOW_MINIMUM:
-            found += [_short(world, one) for one in sorted(models)]
+            found += [_short(world, outcomes[0], one) for one in sorted(models)]
         elif reason is MissReason.EXPIRED:
             found.append(_paused(world, apps, tuple(sorted(models))))
         else:
@@ -174,14 +174,14 @@ def _paused(
     return Suspect(reason.value, reason, None, (Unpaused(times), kept), models=models, order=5)
 
 
-def _short(world: World, model: tuple[str, str]) -> Suspect | None:
+def _short(world: World, base: Outcome, model: tuple[str, str]) -> Suspect | None:
     """A minimum that most prompts of a model never reach."""
     rules = world.rules(*model)
     least = minimum_of(rules, model[1])
     sizes = [
-        sum(world.log.segments.faces[n].tokens for n in world.log.segments_of(row))
+        base.input[row.number]
         for row in world.log.rows
-        if (row.provider, row.model) == model and row.node
+        if (row.provider, row.model) == model and base.input[row.number]
     ]
     if sum(size < least for size in sizes) < _MOSTLY * len(sizes):
         return None

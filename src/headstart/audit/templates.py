@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
-from headstart.prompt import VolatileKind, kind_of_difference
+from headstart.prompt import VolatileKind, kind_of_difference, spans
 from headstart.prompt.volatile_compare import changed
 
 WHOLE: Final = frozenset(
@@ -32,6 +32,9 @@ _MOST_COMPARED: Final = 48
 """Comparisons for one template; after that what differs is one place of no kind."""
 _MOST_LINES: Final = 600
 _MOST_PLACES: Final = 16
+_NEAR: Final = 300
+"""Characters around a place in which its kind is looked for."""
+_LONGEST_SPAN: Final = 400
 _LONGEST: Final = 200_000
 """Characters of texts that are compared line by line."""
 
@@ -166,6 +169,33 @@ class Template:
         if self.compared > _MOST_COMPARED and merged:
             merged = [Site(merged[0].start, max(site.end for site in merged), None)]
         self.sites = merged
+
+    def look(self, texts: Sequence[str]) -> None:
+        """Give places of no kind the one that most of these texts show there, each on its own:
+        two random tokens need not look random both, for a difference to be seen as one."""
+        for number, site in enumerate(self.sites):
+            if site.kind is not None or site.end - site.start > _LONGEST_SPAN:
+                continue
+            found: list[VolatileKind] = []
+            for text in texts:
+                pieces = self.matches(text)
+                if pieces is None:
+                    continue
+                start = site.start + sum(
+                    len(piece) - one.end + one.start
+                    for piece, one in zip(pieces[:number], self.sites, strict=False)
+                )
+                low = max(0, start - _NEAR)
+                end = start + len(pieces[number])
+                seen = spans(text[low : end + _NEAR])
+                found += [
+                    span.kind
+                    for span in seen
+                    if span.start + low <= start and end <= span.end + low
+                ][:1]
+            for kind in set(found):
+                if 2 * found.count(kind) >= len(texts):
+                    self.sites[number] = site._replace(kind=kind)
 
     def _behind(self, number: int) -> str:
         later = self.sites[number + 1].start if number + 1 < len(self.sites) else len(self.text)

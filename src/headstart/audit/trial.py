@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from headstart.audit.cures import Restored, Same, ToolsInOrder
+from headstart.audit.jobs import Job, replayed
 from headstart.audit.links import Links
 from headstart.audit.partings import Found, Partings
 from headstart.audit.replay import Change, Outcome, Replay, World
@@ -38,6 +39,7 @@ class Trial:
     """The log as it is."""
     links: Links
     found: Found
+    groups: Groups
     culprits: list[Verdicted]
     together: Outcome
     """Without any of them."""
@@ -78,26 +80,62 @@ def _judged(
     suspects: list[Suspect],
     step: Callable[[], None],
 ) -> Trial:
-    rows = world.log.rows
+    groups = Groups(world, found)
     least = LEAST * base.total_input
-    together = base
-    if suspects:
-        together = Replay(world, changes_of(suspects)).run(rows)
-    culprits = []
-    for suspect in suspects:
-        alone = Replay(world, suspect.changes).run(rows)
-        step()
-        lost = max(0, alone.total_read - base.total_read)
-        behind = lost
+    jobs = [Job(changes_of(suspects), groups.of(suspects))] if suspects else []
+    jobs += [Job(one.changes, groups.of([one])) for one in suspects]
+    if len(suspects) > 1:
+        for one in suspects:
+            others = [other for other in suspects if other is not one]
+            jobs.append(Job(changes_of(others), groups.of(others)))
+    together, *outcomes = replayed(world, base, jobs, step) or [base]
+    culprits, content = [], any(one.section is not None for one in suspects)
+    for number, suspect in enumerate(suspects):
+        alone = outcomes[number]
+        lost = behind = max(0, alone.total_read - base.total_read)
         if len(suspects) > 1:
-            others = [one for one in suspects if one is not suspect]
-            rest = Replay(world, changes_of(others)).run(rows)
+            rest = outcomes[len(suspects) + number]
             behind = max(0, together.total_read - rest.total_read)
-        if max(lost, behind) <= least:
+        # What a rule takes only because of contents that are to blame anyway is no cause.
+        if suspect.section is None and content and behind <= least:
             continue
-        better = sum(x > y for x, y in zip(alone.read, base.read, strict=True))
-        culprits.append(Verdicted(suspect, alone, lost, behind, better))
+        if max(lost, behind) > least:
+            better = sum(x > y for x, y in zip(alone.read, base.read, strict=True))
+            culprits.append(Verdicted(suspect, alone, lost, behind, better))
     if len(culprits) < len(suspects):
         kept = [one.suspect for one in culprits]
-        together = Replay(world, changes_of(kept)).run(rows) if kept else base
-    return Trial(base, links, found, culprits, together)
+        together = base
+        if kept:
+            job = Job(changes_of(kept), groups.of(kept))
+            together = replayed(world, base, [job], step)[0]
+    return Trial(base, links, found, groups, culprits, together)
+
+
+class Groups:
+    """Rows that begin with the same segment: what is cached of one group is of no use to
+    another."""
+
+    def __init__(self, world: World, found: Found) -> None:
+        self._rows: dict[object, list[int]] = {}
+        self._models: dict[tuple[str, str], set[object]] = {}
+        self._group: dict[int, object] = {}
+        log = world.log
+        for row in log.rows:
+            if row.node:
+                first = log.segments.faces[log.segments_of(row)[0]].digest
+                group = found.of_digest.get(first, first)
+                self._group[row.number] = group
+                self._rows.setdefault(group, []).append(row.number)
+                self._models.setdefault((row.provider, row.model), set()).add(group)
+
+    def of(self, suspects: Sequence[Suspect]) -> set[int] | None:
+        """Rows that may read something else without these suspects; None: all."""
+        groups: set[object] = set()
+        for suspect in suspects:
+            if suspect.pairs:
+                groups |= {self._group[row] for pair in suspect.pairs for row in pair[:2]}
+            elif suspect.models:
+                groups |= {group for model in suspect.models for group in self._models[model]}
+            else:
+                return None
+        return {row for group in groups for row in self._rows[group]}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from headstart.audit.culprits import Scale
 from headstart.audit.cures import Marked
 from headstart.audit.findings import Fix, Now, Option
+from headstart.audit.jobs import shared
 from headstart.audit.planned import planned
+from headstart.audit.present import by_row
 from headstart.audit.replay import Change, Outcome, Replay, Request, World, automatic
 from headstart.audit.suspects import best_marks
 from headstart.audit.trial import Trial, changes_of
@@ -27,6 +29,12 @@ COMPARED: Final = (
 _SAMPLE: Final = 200_000
 """Characters on which two vocabularies are compared."""
 _HOUR: Final = 3600.0
+_PLANNED: Final = 5_000
+"""Requests that the planner is asked about: it takes longer than all emulators."""
+_TRIED: Final = 10_000
+"""Requests that any other way is tried on."""
+_LARGE: Final = 20_000
+"""Requests to replay in all that are worth another process."""
 
 
 class As(Change):
@@ -38,69 +46,103 @@ class As(Change):
 
     def request(self, request: Request) -> Request:
         provider, model = self._to
-        moved = replace(
-            request,
+        moved = request._replace(
             provider=provider,
             model=model,
             controls=Controls(key=request.controls.key, user=request.controls.user),
         )
-        return replace(moved, marks=best_marks(self._world, moved))
+        return moved._replace(marks=best_marks(self._world, moved))
+
+
+class Way(NamedTuple):
+    """One option, before it was tried."""
+
+    name: str
+    kind: str
+    note: str
+    run: Callable[[], Outcome]
+    rows: int
+    """The log's first ones, which it is tried on."""
 
 
 def options_of(
     world: World, trial: Trial, now: Now, together: Fix | None, step: Callable[[], None]
 ) -> tuple[Option, ...]:
     """The log as it is first, then the cheapest first; ``step`` is called for each."""
-    scale = Scale(world.log.seconds)
-    found = []
-    for option in _options(world, trial, now, together, scale):
-        found.append(option)
-        step()
+    scale, base = Scale(world.log.seconds), trial.base
+    found = list(_known(now, base, together, scale))
+    if base.total_input:
+        ways = list(_ways(world, trial))
+        worth = sum(way.rows for way in ways) >= _LARGE
+        tasks = [way.run for way in ways]
+        outcomes = shared(tasks, world.log.options.workers, step, worth=worth)
+        for way, outcome in zip(ways, outcomes, strict=True):
+            found.append(_option(way, outcome, base, scale))
     first = [option for option in found if option.kind == "now"]
     rest = [option for option in found if option.kind != "now"]
     rest.sort(key=lambda option: (option.cost is None, option.cost or 0.0))
     return (*first, *rest)
 
 
-def _options(
-    world: World, trial: Trial, now: Now, together: Fix | None, scale: Scale
-) -> Iterator[Option]:
-    total, base = now.total, trial.base
+def _known(now: Now, base: Outcome, together: Fix | None, scale: Scale) -> Iterator[Option]:
+    """What was found out already."""
+    total = now.total
     source = "recorded usage" if total.recorded else "emulated"
     yield Option("now", "now", total.cost, scale.month(total.cost), total.hit_rate, source)
     yield Option("no caching", "never", total.uncached, scale.month(total.uncached), 0.0, "")
-    if not base.total_input:
-        return
-    if total.recorded:
+    cost = base.total_cost
+    if total.recorded and base.total_input:
         note = "what the rules promise for these requests, to compare the next lines with"
-        yield _option("now, emulated", "now", base, scale, note)
-    if together is not None and base.total_cost is not None:
-        cost = base.total_cost - (together.saving or 0.0)
+        yield Option("now, emulated", "now", cost, scale.month(cost), base.hit_rate, note)
+    if together is not None and cost is not None:
+        cost -= together.saving or 0.0
         hit = (base.total_read + together.tokens) / base.total_input
         yield Option("all fixes", "fixes", cost, scale.month(cost), hit, together.text)
-    mends = changes_of([one.suspect for one in trial.culprits])
-    if _explicit(world):
-        yield from _marked(world, mends, scale)
-    if world.log.options.planner and _explicit(world):
-        outcome = planned(world)
+
+
+def _option(way: Way, outcome: Outcome, base: Outcome, scale: Scale) -> Option:
+    """What was tried on the first rows is scaled to all of them."""
+    cost, note = outcome.total_cost, way.note
+    if way.rows < len(base.cost):
+        before, whole = by_row(base.cost[: way.rows]), base.total_cost
+        cost = None if not before or whole is None or cost is None else whole * cost / before
+        note += f"; tried on the first {way.rows:,} requests, and scaled"
+    return Option(way.name, way.kind, cost, scale.month(cost), outcome.hit_rate, note)
+
+
+def _ways(world: World, trial: Trial) -> Iterator[Way]:
+    """The longest to try first."""
+    every = len(world.log.rows)
+    most = min(every, _TRIED)
+    if _explicit(world) and world.log.options.planner:
         note = "its directives instead of the client's, learned from this traffic, no pings"
-        yield _option("Headstart's planner", "planner", outcome, scale, note)
-    yield from _others(world, scale)
-
-
-def _marked(world: World, mends: Sequence[Change], scale: Scale) -> Iterator[Option]:
-    rows = world.log.rows
+        rows = min(every, _PLANNED)
+        yield Way("Headstart's planner", "planner", note, partial(planned, world, rows), rows)
+    yield from _others(world, most)
+    if not _explicit(world):
+        return
+    mends = changes_of([one.suspect for one in trial.culprits])
+    best = Marked(lambda request: best_marks(world, request))
+    note = "without the culprits; breakpoints at the ends of system text and prompt"
+    yield Way("best layout", "layout", note, partial(_run, world, [*mends, best], most), most)
     for name, ttl in (("automatic, 5 minutes", None), ("automatic, 1 hour", _HOUR)):
         if ttl is not None and not _offered(world, ttl):
             continue
         place = Marked(_at_end(world, ttl))
-        outcome = Replay(world, [place]).run(rows)
         note = "one breakpoint at each prompt's end"
-        yield _option(name, "automatic", outcome, scale, note)
-    best = Marked(lambda request: best_marks(world, request))
-    outcome = Replay(world, [*mends, best]).run(rows)
-    note = "without the culprits; breakpoints at the ends of system text and prompt"
-    yield _option("best layout", "layout", outcome, scale, note)
+        if ttl is None and _automatic(world):
+            yield Way(name, "automatic", note, lambda: trial.base, every)
+        else:
+            yield Way(name, "automatic", note, partial(_run, world, [place], most), most)
+
+
+def _run(world: World, changes: Sequence[Change], most: int) -> Outcome:
+    return Replay(world, changes).run(world.log.rows[:most])
+
+
+def _automatic(world: World) -> bool:
+    """The log as it is counts as automatic already."""
+    return len(world.automatic) == sum(world.known(row) for row in world.log.rows)
 
 
 def _at_end(world: World, ttl: float | None) -> Callable[[Request], list[tuple[int, float]]]:
@@ -111,7 +153,7 @@ def _at_end(world: World, ttl: float | None) -> Callable[[Request], list[tuple[i
     return place
 
 
-def _others(world: World, scale: Scale) -> Iterator[Option]:
+def _others(world: World, most: int) -> Iterator[Way]:
     """The same requests at other models."""
     wanted = world.log.options.compare
     used = {(row.provider, row.model) for row in world.log.rows}
@@ -121,13 +163,15 @@ def _others(world: World, scale: Scale) -> Iterator[Option]:
         try:
             world.rules(provider, model)
         except UnknownProvider:
+            world.log.notes.append(f"nothing is known of {provider}'s cache: not compared with")
             continue
         if not world.pricer(provider, model).known:
+            world.log.notes.append(f"{model} at {provider} has no price: not compared with")
             continue
         ratio, note = _ratio(world, provider, model)
         world.ratios[provider, model] = ratio
-        outcome = Replay(world, [As(world, provider, model)]).run(world.log.rows)
-        yield _option(model, "model", outcome, scale, note)
+        run = partial(_run, world, [As(world, provider, model)], most)
+        yield Way(model, "model", note, run, most)
 
 
 def _ratio(world: World, provider: str, model: str) -> tuple[float, str]:
@@ -152,11 +196,6 @@ def _ratio(world: World, provider: str, model: str) -> tuple[float, str]:
     how = "its own vocabulary" if counter.exact else "an estimate"
     ratio = other / own
     return ratio, f"tokens scaled by {ratio:.3f}, by a sample counted with {how}"
-
-
-def _option(name: str, kind: str, outcome: Outcome, scale: Scale, note: str) -> Option:
-    cost = outcome.total_cost
-    return Option(name, kind, cost, scale.month(cost), outcome.hit_rate, note)
 
 
 def _explicit(world: World) -> bool:
