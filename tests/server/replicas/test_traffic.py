@@ -202,6 +202,19 @@ def test_draining_lets_streams_end_and_takes_no_more(site: Raise) -> None:
     assert ask(client, [user("a long answer " * 40)])[0] != name
 
 
+def test_one_that_is_removed_ends_what_it_began(site: Raise) -> None:
+    running = site()
+    client = running.client()
+    name, chunks = ask(client, [user("a long answer " * 40)], stream=True, max_tokens=30)
+    next(chunks)
+    table = {"url": f"http://{name}"}
+    assert running.admin({"action": "remove", "replica": name}).status_code == 200
+    assert running.admin({"action": "add", "table": table}).json()["outstanding"] == 0
+    assert len(list(chunks)) == 30
+    running.until(lambda rows: rows[name]["state"] == "up" and rows[name]["outstanding"] == 0)
+    assert running.rows()[name]["requests"] == {}
+
+
 def test_nobody_left(site: Raise) -> None:
     running = site(2)
     for name in running.engines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -47,6 +48,8 @@ class Fleet:
         self.failovers = 0
         """Requests that went to another replica after one that could not be reached, or
         broke off before it answered."""
+        self.tokenized: Counter[str] = Counter()
+        """Prompts that a replica was asked the tokens of, those it did not give, and ms."""
         self.clock = clock
         self._faults = faults
         self._interval = interval
@@ -102,7 +105,10 @@ class Fleet:
         if not size or not ready:
             return asked
         member = ready[next(self._turns) % len(ready)]
+        since = self.clock()
         tokens = await tokens_of(self.session(), member.table.url, path, body, headers)
+        self.tokenized["ms"] += round(1e3 * (self.clock() - since))
+        self.tokenized["asked"] += 1
         # The last token is always computed: a block that ends with it is not read.
         whole = max(0, len(tokens or ()) - 1) // size
         try:
@@ -110,6 +116,7 @@ class Fleet:
         except ValueError:
             keys = []
         if not tokens:
+            self.tokenized["failed"] += 1
             self._faults.counts["tokenize"] += 1
             return asked
         return asked._replace(tokens=len(tokens), blocks=keys, block_tokens=size)

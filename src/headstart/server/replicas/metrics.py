@@ -71,8 +71,15 @@ class ReplicaMetrics(Collector):
             "Requests that went on to another replica.",
             labels=["upstream"],
         )
+        tokenized = CounterMetricFamily(
+            "headstart_replica_tokenize",
+            "Prompts that a replica was asked the tokens of: asked, failed; and ms in all.",
+            labels=["upstream", "kind"],
+        )
         for fleet in self._fleets:
             failovers.add_metric([fleet.name], fleet.failovers)
+            for kind, value in fleet.tokenized.copy().items():
+                tokenized.add_metric([fleet.name, kind], value)
             for member in fleet.members.values():
                 labels = [fleet.name, member.name]
                 for outcome in _OUTCOMES:
@@ -83,4 +90,4 @@ class ReplicaMetrics(Collector):
                 if member.subscriber is not None:
                     for kind, value in member.subscriber.counts.copy().items():
                         events.add_metric([*labels, kind], value)
-        yield from (requests, tokens, events, failovers)
+        yield from (requests, tokens, events, failovers, tokenized)

@@ -14,7 +14,6 @@ from headstart.server.replica_tables import ReplicaTable
 HEALTH_SECONDS: Final = 2.0
 TOKENIZE_SECONDS: Final = 0.25
 """How long a request waits for its tokens; after that it is routed by history."""
-_MOST: Final = 64 << 20
 _CONFIG: Final = re.compile(r"^vllm:cache_config_info\{(.*)\}", re.MULTILINE)
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 _CHAT: Final = (
@@ -57,7 +56,7 @@ async def capacity(session: aiohttp.ClientSession, table: ReplicaTable) -> int |
     try:
         async with asyncio.timeout(HEALTH_SECONDS):
             async with session.get(table.url.rstrip("/") + "/metrics") as response:
-                text = (await response.content.read(_MOST)).decode("utf-8", "replace")
+                text = (await response.read()).decode("utf-8", "replace")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return None
     found = _CONFIG.search(text)
