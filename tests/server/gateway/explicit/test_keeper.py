@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from headstart.planner import ExplicitPlanner
 from headstart.server import EmbeddedServer
 from headstart.server.gateway import Upstream, create_gateway
 from headstart.server.gateway.explicit import Journal
@@ -145,3 +146,25 @@ def _standing(emulator: Emulated, url: str = "", journal: Path | None = None) ->
 def _scope(shown: Scene) -> str:
     (scope,) = {held.scope for held in shown.objects._live.values()} or {*shown.objects._spent}
     return scope
+
+
+def test_a_planner_that_raises_is_asked_again_later(
+    scene: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        asked.append(1)
+        raise RuntimeError("broken")
+
+    asked: list[int] = []
+    shown = scene()
+    shown.traffic()
+    keeper = shown.running.gateway.explicit.keeper
+    assert list(keeper.objects)
+    monkeypatch.setattr(ExplicitPlanner, "step", broken)
+    shown.clock.advance(400)
+    keeper.nudge()
+    wait_for(lambda: asked)
+    for _ in range(20):
+        httpx.get(f"{shown.running.url}/healthz")
+    assert len(asked) == 1
+    assert shown.running.gateway.faults.counts["explicit"] == 1

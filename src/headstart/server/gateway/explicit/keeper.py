@@ -169,6 +169,7 @@ class Keeper:
         """Give it more time, end it, or look again later."""
         try:
             now = self.clock()
+            held.look = now + _LOOK  # unless the planner says otherwise
             step = self._planner.step(held.lease, now)
             held.look = step.at
             if step.what == "extend":
