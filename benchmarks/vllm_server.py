@@ -69,6 +69,9 @@ class VLLMServer:
         self._log = log
         self._environment = {
             "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
+            # vLLM keeps one core free of computing, and two where there is a connector: with
+            # two cores in all that is none, and both servers would not compute on the same.
+            "VLLM_CPU_NUM_OF_RESERVED_CPU": "1",
             "VLLM_SERVER_DEV_MODE": "1",
             "VLLM_NO_USAGE_STATS": "1",
             "HF_HUB_OFFLINE": "1",
