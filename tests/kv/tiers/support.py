@@ -133,10 +133,12 @@ def valkey_binary() -> str | None:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str], port: int, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server process that listens on a port."""
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as process:
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=cwd) as process:
         try:
             deadline = time.monotonic() + SERVER_SECONDS
             while True:

@@ -25,7 +25,7 @@ from headstart.server.shared.outbox import Outbox
 from headstart.server.shared.peers import NOISE, Peers
 from headstart.server.shared.wire import GATEWAY_BYTES, VERSION, Batch, Entries, Seal, Unreadable
 
-MOST_BATCHES: Final = 50_000
+MOST_BATCHES: Final = 20_000
 """That the stream holds, nearly."""
 PAST: Final = 3600.0
 """Seconds of the others' facts that a gateway reads at its start."""
