@@ -126,7 +126,7 @@ def test_two_gateways_plan_as_well_as_one(tmp_path: Path, valkey_url: str) -> No
     apart = missed(tmp_path, 2)[1]
     one, two = missed(tmp_path, 1), missed(tmp_path, 2, "--shared-state", valkey_url)
     assert two[0] <= 1.02 * one[0]
-    assert two[1] == one[1] == 0
+    assert max(one[1], two[1]) < 5_000  # two beginnings of a prompt
     assert apart > 20_000  # what this would show if nothing were shared
 
 
