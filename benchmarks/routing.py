@@ -123,9 +123,12 @@ def main() -> None:
     options = parser(__doc__, "few calls a replica, ample caches only; 64 replicas on bursts only")
     options.add_argument("traces", nargs="*", type=Path, metavar="TRACES")
     options.add_argument("--speed", type=float, default=Pace().tokens_a_second, metavar="TOKENS/S")
+    options.add_argument("--replicas", type=int, metavar="N", help="so many, ample caches only")
+    options.add_argument("--calls", type=int, default=20, metavar="N", help="a replica, with it")
     given = options.parse_args()
     pace, rows = Pace(given.speed), []
-    sizes = QUICK if given.quick else FULL
+    sizes = {given.replicas: given.calls} if given.replicas else QUICK if given.quick else FULL
+    capacities = ["ample"] if given.quick or given.replicas else list(CAPACITIES)
     with Progress(console=Console(stderr=True)) as progress:
         try:
             traces = list(workloads(given.traces))
@@ -135,7 +138,7 @@ def main() -> None:
             some = traces if not given.quick or replicas == 8 else []
             loads = [spread(trace, replicas, each, pace) for trace in some]
             for load in [*loads, bursts(replicas, each, pace)]:
-                for capacity in ["ample"] if given.quick else CAPACITIES:
+                for capacity in capacities:
                     rows.append(measure(load, replicas, capacity, pace, progress))
         state = measured(SCALE, 20_000 if given.quick else 200_000)
     console = Console(width=None if sys.stdout.isatty() else 160)
