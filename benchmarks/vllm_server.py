@@ -22,7 +22,7 @@ from benchmarks.servers import free_port
 from benchmarks.vllm_peer import PYTHON
 
 MODEL = "m"
-START_SECONDS = 420.0
+START_SECONDS = 900.0
 CONNECTOR = {
     "kv_connector": "HeadstartConnector",
     "kv_connector_module_path": "headstart.integrations.vllm.connector",
