@@ -1,9 +1,11 @@
 """The audit: how fast it reads, what memory it takes, and whether it names the right causes.
 
-    python -m benchmarks.audit [--quick] [--seed N] [--logs N] [PATHS...]
+    python -m benchmarks.audit [--quick] [--seed N] [--logs N] [--peers PYTHON] [PATHS...]
 
 PATHS are real sessions (see ``benchmarks.defects``), by default those of ``../shared/data``.
 Speed is that of the whole ``headstart audit`` on raw JSONL, in a process of its own.
+PYTHON is the interpreter of an environment with peers: ``pip install promptcachelint kvlint
+prompt-cache-doctor cacheeconomics kvleak``, those of them that there are.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import psutil
 
 from benchmarks.audit_parts.accuracy import accuracy
 from benchmarks.audit_parts.bulk import bulk
+from benchmarks.audit_parts.peers import peers
 from benchmarks.audit_parts.scoring import Score
 from benchmarks.report import Target, finish, parser, target
 
@@ -103,6 +106,7 @@ def main() -> None:
     options.add_argument("paths", type=Path, nargs="*", default=list(SESSIONS))
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--logs", type=int)
+    options.add_argument("--peers", type=Path, metavar="PYTHON")
     given = options.parse_args()
     missing = [str(path) for path in given.paths if not path.exists()]
     if missing:
@@ -110,8 +114,11 @@ def main() -> None:
     count = given.logs or (24 if given.quick else 240)
     with tempfile.TemporaryDirectory() as folder:
         fast, goals = speed(given.paths, QUICK if given.quick else FULL, Path(folder))
-        named, more, _ = right(given.paths, given.seed, count, Path(folder) / "defects")
-    finish("audit", {"speed": fast, "accuracy": named, "seed": given.seed}, [*goals, *more])
+        logs = Path(folder) / "defects"
+        named, more, scores = right(given.paths, given.seed, count, logs)
+        beside = peers(given.peers, logs, scores)
+    figures = {"speed": fast, "accuracy": named, "peers": beside, "seed": given.seed}
+    finish("audit", figures, [*goals, *more])
 
 
 if __name__ == "__main__":

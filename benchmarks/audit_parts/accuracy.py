@@ -46,4 +46,4 @@ def accuracy(
 def judged(truth: dict[str, Any], folder: Path) -> Score:
     """One log's score."""
     found = audit([folder / truth["log"]], Options(workers=1, planner=False))
-    return score(truth, found.culprits)
+    return score(truth, found.culprits, found.now.total.hit_rate)

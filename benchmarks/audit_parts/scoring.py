@@ -12,6 +12,10 @@ WITHIN = 0.02
 """Relative error of lost tokens that still counts as right."""
 NOISE = 0.005
 """Of the log's input: an accusation of less is no accusation of a clean log's app."""
+LEAST = 2000
+"""Tokens: an accusation of more is one however long the log."""
+RATE_WITHIN = 0.02
+"""Difference of token hit rates, 0 to 1, that still counts as right."""
 PLACELESS = frozenset(
     ("expired", "lookback_exceeded", "below_minimum", "model_changed", "no_breakpoint")
 )
@@ -27,6 +31,8 @@ class Score:
     lost: bool
     innocent: bool
     """Nothing else was accused."""
+    rate: bool
+    """The token hit rate is that of the log's usage."""
     why: str = ""
 
     @property
@@ -35,9 +41,9 @@ class Score:
         return self.kind and self.place and self.lost and self.innocent
 
 
-def score(truth: Mapping[str, Any], culprits: Sequence[Culprit]) -> Score:
+def score(truth: Mapping[str, Any], culprits: Sequence[Culprit], hit_rate: float) -> Score:
     """``truth``: one line of ``truth.jsonl``. A culprit can stand for one defect only."""
-    free = [one for one in culprits if one.lost > NOISE * truth["input"] or one.lost > 2000]
+    free = [one for one in culprits if one.lost > NOISE * truth["input"] or one.lost > LEAST]
     kind = place = lost = True
     why = []
     for defect in truth["defects"]:
@@ -55,7 +61,8 @@ def score(truth: Mapping[str, Any], culprits: Sequence[Culprit]) -> Score:
             lost = False
             why.append(f"{defect['plant']}: {best.lost} lost, not {defect['lost']}")
     why += [f"accused: {one.cause} {one.where} {one.lost}" for one in free]
-    return Score(truth["log"], kind, place, lost, not free, "; ".join(why))
+    rate = abs(hit_rate - truth["read"] / truth["input"]) <= RATE_WITHIN
+    return Score(truth["log"], kind, place, lost, not free, rate, "; ".join(why))
 
 
 def _same_kind(culprit: Culprit, defect: Mapping[str, Any]) -> bool:
