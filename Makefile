@@ -35,12 +35,13 @@ $(STAMP): pyproject.toml constraints.txt
 run: venv
 	$(BIN)/headstart demo hosted && $(BIN)/headstart demo --keep
 
-# The model's threads want every core to themselves: what loads it runs alone.
-ALONE := tests/engine tests/e2e tests/cli/demo $(wildcard tests/cli/test_*.py tests/server/test_*.py)
+# What loads the model computes on one thread a worker: two teams of threads on two cores halve
+# each other's speed.
+MODEL_TESTS := tests/engine tests/e2e tests/cli/demo $(wildcard tests/cli/test_*.py tests/server/test_*.py)
 
 test: venv
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
-	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(MODEL_TESTS))
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(MODEL_TESTS)
 
 check: venv
 	$(BIN)/ruff format --check .
