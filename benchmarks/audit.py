@@ -111,6 +111,8 @@ def main() -> None:
     missing = [str(path) for path in given.paths if not path.exists()]
     if missing:
         raise SystemExit(f"no such sessions: {', '.join(missing)}")
+    if given.peers and not given.peers.is_file():
+        raise SystemExit(f"no such interpreter: {given.peers}")
     count = given.logs or (24 if given.quick else 240)
     with tempfile.TemporaryDirectory() as folder:
         fast, goals = speed(given.paths, QUICK if given.quick else FULL, Path(folder))

@@ -82,13 +82,12 @@ TEMPLATE = (
 )
 
 
-def tokenizer_into(source: Path, folder: Path) -> Path:
+def tokenizer_into(source: Path, folder: Path) -> None:
     """A model's tokenizer with a chat template that renders tools, as kvlint wants one."""
     folder.mkdir()
     for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
         (folder / name).write_bytes((source / name).read_bytes())
     (folder / "chat_template.jinja").write_text(TEMPLATE)
-    return folder
 
 
 def _lines(folder: Path, rows: Any, name: str = "log.jsonl") -> str:

@@ -45,7 +45,9 @@ def peers(python: Path | None, folder: Path, scores: Sequence[Score]) -> dict[st
     step = max(1.0, len(truths) / MOST)
     truths = [truths[int(i * step)] for i in range(min(MOST, len(truths)))]
     with tempfile.TemporaryDirectory() as work:
-        tokenizer = tokenizer_into(builtin.ensure(), Path(work) / "tokenizer")
+        tokenizer = Path(work) / "tokenizer"
+        if versions["kvlint"]:
+            tokenizer_into(builtin.ensure(), tokenizer)
         found = {"headstart": ours(truths, scores)}
         for name in FORMS:
             if versions[name]:
@@ -59,7 +61,9 @@ class Run:
     """One peer over all logs."""
 
     def __init__(self, name: str, python: Path, folder: Path, tokenizer: Path) -> None:
-        self.name, self.python, self.folder, self.tokenizer = name, python, folder, tokenizer
+        # Not resolved: an environment's interpreter is a link to one outside it.
+        self.name, self.programs = name, python.absolute().parent
+        self.folder, self.tokenizer = folder, tokenizer.absolute()
 
     def all(self, truths: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         started = time.perf_counter()
@@ -77,7 +81,7 @@ class Run:
         log = self.folder / str(truth["log"])
         rows = [json.loads(line) for line in log.open("rb")]
         with tempfile.TemporaryDirectory() as work:
-            commands = FORMS[self.name](rows, Path(work), self.tokenizer.resolve())
+            commands = FORMS[self.name](rows, Path(work), self.tokenizer)
             if commands is None:
                 return None
             try:
@@ -95,7 +99,7 @@ class Run:
         program, *arguments = command
         away = {"HOME": work, "CACHEECONOMICS_HMAC_KEY": _KEY, "HF_HUB_OFFLINE": "1"}
         return subprocess.run(
-            [str(self.python.parent / program), *arguments],
+            [str(self.programs / program), *arguments],
             cwd=work,
             env={"PATH": os.environ["PATH"], "NO_COLOR": "1", **away},
             stdin=subprocess.DEVNULL,
