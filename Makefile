@@ -17,7 +17,7 @@ help:
 	@echo "make check      formatting, lint, types"
 	@echo "make bench      every benchmark, in its quick form"
 	@echo "make venv-vllm  vLLM with the KV connector, for its tests and the benchmarks (3.5 GB)"
-	@echo "make test-vllm  the connector's tests against vLLM itself (about 8 minutes)"
+	@echo "make test-vllm  the connector's tests against vLLM itself (about 10 minutes)"
 	@echo "make clean      remove what make made"
 
 venv: $(STAMP)
