@@ -28,7 +28,7 @@ from benchmarks.vllm_server import Answer, VLLMServer
 from headstart.engine import builtin
 
 SIZES = (2000, 4000, 8000)
-BLOCK, OUTPUT = 128, 16
+BLOCK, OUTPUT, WARM_UP = 128, 16, 100
 console = Console(stderr=True)
 
 
@@ -90,7 +90,8 @@ def run(
     overhead of the first token over all rounds of all sizes. ``rounds`` of 8,000 tokens,
     more of shorter prompts."""
     model = builtin.ensure(console.print)
-    text = _text(model, max(sizes))
+    text = _text(model, max(sizes) + WARM_UP)
+    warm_up = text[-WARM_UP:]
     prompts = {
         size: [[1000 + size + number, *text[: size - 1]] for number in range(rounds * 8000 // size)]
         for size in sizes
@@ -102,7 +103,7 @@ def run(
         for server in (ours, bare):
             console.print("starting vLLM", style="dim")
             stack.enter_context(server)
-            server.ask(text[5000:5200], 2)
+            server.ask(warm_up, 2)
         pair = Pair(bare, ours)
         for size, made in prompts.items():
             for number, prompt in enumerate(made):
@@ -112,7 +113,7 @@ def run(
         ours.stop()
         console.print("starting vLLM anew", style="dim")
         ours.start()
-        ours.ask(text[5000:5200], 2)
+        ours.ask(warm_up, 2)
         again = {
             size: [pair.ask(ours, prompt, size) for prompt in made]
             for size, made in prompts.items()
