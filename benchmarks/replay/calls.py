@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from headstart.planner import Features
+from headstart.prefix.beginning import equal_beginning
 from headstart.prompt import Chain, Controls
 
 _LONGEST = 16_384
@@ -97,20 +98,8 @@ class Keys:
     def of(self, ids: Sequence[object]) -> tuple[bytes, ...]:
         """Digests; ``ids[i]`` tells what blocks 0..i hold."""
         ids = ids[:_LONGEST]
-        same = common(ids, self._ids)
+        same = equal_beginning(ids, self._ids)
         rest = (b"%b/%d/%b" % (self._lane, i, str(ids[i]).encode()) for i in range(same, len(ids)))
         self._keys = self._keys[:same] + tuple(rest)
         self._ids = ids
         return self._keys
-
-
-def common(ids: Sequence[object], other: Sequence[object]) -> int:
-    """How many leading ids are equal."""
-    low, high = 0, min(len(ids), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if ids[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

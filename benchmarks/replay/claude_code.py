@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks.replay.calls import Call, Keys, common
+from benchmarks.replay.calls import Call, Keys
 from headstart.planner import Features
+from headstart.prefix.beginning import equal_beginning
 
 REST = 7200.0
 """Seconds between the end of one session's last request and the next session."""
@@ -61,7 +62,7 @@ class Lane:
         if not ids:
             return (), None
         before, output, known = self._last.get(model, ((), 0, ()))
-        same = common(ids, before)
+        same = equal_beginning(ids, before)
         found = {place for place in known if place < same}
         answered = None
         if before and same == len(before) < len(ids):

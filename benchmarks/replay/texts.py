@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.replay.calls import Call, Keys, common
+from benchmarks.replay.calls import Call, Keys
 from headstart.planner import Features
+from headstart.prefix.beginning import equal_beginning
 
 MOONCAKE_BLOCK = 512
 TEXT_BLOCK = 64
@@ -73,7 +74,7 @@ class Texts:
             keys.append(key)
         found = tuple(keys)
         before, _ = self._last.get(name, ((), 0))
-        same = common(found, before)
+        same = equal_beginning(found, before)
         self._last[name] = (found, output)
         whole = before and same == len(before) < len(found)
         answer = same + max(0, output // TEXT_BLOCK - 1)

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from headstart.audit.digest import BLOCK, BOUNDARY, PIECE
 from headstart.audit.segments import Segments
+from headstart.prefix.beginning import equal_beginning
 from headstart.prompt import CUT_BYTES, Chain, Controls, Cuts, Kind, Mark, Prompt, Segment, chained
 from headstart.prompt.chain import SECTIONS
 from headstart.prompt.cuts import digest
@@ -113,7 +114,7 @@ class Chains:
         )
 
     def _extended(self, before: _Built, segments: Sequence[int], named: _Class) -> _Built:
-        same = _common(before.segments, segments)
+        same = equal_beginning(before.segments, segments)
         faces, ratio, runs = self._segments.faces, self._ratio, self._rules.runs
         keys, plain = list(before.keys[:same]), list(before.plain[:same])
         positions = list(before.positions[:same])
@@ -261,16 +262,3 @@ def _within(start: int, tokens: int, size: int, cuts: int, stride: int) -> tuple
     step = PIECE * stride
     count = cuts // CUT_BYTES // stride
     return tuple([start + at * tokens // size for at in range(step, count * step + 1, step)])
-
-
-def _common(ids: Sequence[int], other: Sequence[int]) -> int:
-    low, high = 0, min(len(ids), len(other))
-    if ids[:high] == other[:high]:
-        return high
-    while low < high:
-        middle = (low + high + 1) // 2
-        if ids[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

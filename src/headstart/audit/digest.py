@@ -18,6 +18,7 @@ import zstandard
 from headstart.audit.options import Options
 from headstart.audit.record import Blocks, Record
 from headstart.explain import served
+from headstart.prefix.beginning import equal_beginning
 from headstart.pricing.rows import COMPILED
 from headstart.prompt import Controls, Prompt, Segment, canonical_json
 from headstart.prompt.chain import SECTIONS
@@ -135,7 +136,7 @@ class Digester:
             numbers = self._blocks(record.blocks, faces)
         if record.blocks is None:
             self._ids = ()
-        shared = _common(numbers, self._last)
+        shared = equal_beginning(numbers, self._last)
         self._last = numbers
         segments = record.prompt.segments if record.prompt else ()
         usage = record.usage
@@ -227,7 +228,7 @@ class Digester:
     def _blocks(self, blocks: Blocks, faces: list[Face]) -> array[int]:
         count = len(blocks.ids)
         # The last block of either may be a shorter one.
-        shared = min(_common(blocks.ids, self._ids), count - 1, len(self._ids) - 1)
+        shared = min(equal_beginning(blocks.ids, self._ids), count - 1, len(self._ids) - 1)
         self._ids = blocks.ids
         numbers = self._last[: max(0, shared)]
         for i in range(len(numbers), count):
@@ -322,15 +323,3 @@ def _served(dialect: str | None, model: str, otherwise: str) -> tuple[str, bool]
         return served(dialect, model, COMPILED)[0], True
     named = provider_of_model(model) if model else None
     return (named, True) if named is not None else (otherwise, False)
-
-
-def _common(ids: Sequence[object], other: Sequence[object]) -> int:
-    """How many leading items are equal; slices compare faster than items."""
-    low, high = 0, min(len(ids), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if ids[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

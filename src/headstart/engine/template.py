@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from headstart.engine.contract import Chat, Encoded, Lease, Mark, TemplateError
+from headstart.prefix.beginning import equal_beginning
 
 
 class ChatTemplate:
@@ -49,7 +50,7 @@ class ChatTemplate:
             cut = self._render(*_cut(chat, mark), generate=False)
         except TemplateError:
             return 0  # A template may refuse a chat that ends here; the rest still works.
-        end = _common(text, cut)
+        end = equal_beginning(text, cut)
         low, high = 0, len(offsets)
         while low < high:
             middle = (low + high) // 2
@@ -95,15 +96,3 @@ def _cut(chat: Chat, mark: Mark) -> tuple[Sequence[Mapping[str, Any]], Sequence[
         last.pop("tool_calls", None)  # They are rendered behind the parts.
     last["parts"] = last["parts"][: mark.part + 1]
     return [*chat.messages[: mark.message], last], chat.tools
-
-
-def _common(a: str, b: str) -> int:
-    """Length of the common beginning of two texts."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

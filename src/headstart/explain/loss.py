@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from headstart.prefix.beginning import equal_beginning
 from headstart.prompt import Kind, Prompt, Segment, Split, diverge
 from headstart.providers import Emulator, Lookup, Pricer
 from headstart.usage import Usage
@@ -114,21 +115,9 @@ def _without(before: Prompt, cure: _Cure, split: Split) -> _Cure:
 
 def _alike(a: str, b: str) -> float:
     """The share of the longer text that both begin and end with."""
-    start = _common(a, b)
-    end = _common(a[start:][::-1], b[start:][::-1])
+    start = equal_beginning(a, b)
+    end = equal_beginning(a[start:][::-1], b[start:][::-1])
     return (start + end) / max(len(a), len(b), 1)
-
-
-def _common(a: str, b: str) -> int:
-    """Characters that both begin with, by bisection: slices compare faster than characters."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _as_before(now: Segment, before: Segment) -> Segment:

@@ -17,8 +17,8 @@ import msgspec
 
 from headstart.audit.importers.bodies import Body
 from headstart.audit.importers.contract import Unreadable
-from headstart.audit.importers.shared import common
 from headstart.audit.importers.values import Row, begins
+from headstart.prefix.beginning import equal_beginning
 from headstart.prompt import Kind, Prompt, Segment
 
 Whole = Callable[[bytes], Body]
@@ -111,7 +111,7 @@ def _split(raw: bytes) -> _Split | None:
 def _resumed(split: _Split, earlier: _Earlier, whole: Whole) -> Body | None:
     """None where what was said before may not be read on its own."""
     # What the last shared message is to a cache may depend on the one behind it.
-    start = common(split.items, earlier.split.items) - 1
+    start = equal_beginning(split.items, earlier.split.items) - 1
     before = earlier.body.prompt
     if start < 1 or _entangled(before):
         return None

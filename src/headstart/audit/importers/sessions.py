@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from headstart.audit.importers.contract import Importer, Item, Unreadable
-from headstart.audit.importers.shared import common
 from headstart.audit.importers.values import (
     Row,
     begins,
@@ -18,6 +17,7 @@ from headstart.audit.importers.values import (
     number_of,
 )
 from headstart.audit.record import Place, Record
+from headstart.prefix.beginning import equal_beginning
 from headstart.prompt import Kind, Prompt, Segment
 
 _NAMES: Final = ("session_id", "conversation_id", "trace_id")
@@ -75,7 +75,7 @@ class AgentSessions(Importer):
         last = self._last.pop(session, _Last("", ()))
         shared = len(last.text)
         if not text.startswith(last.text):
-            shared = common(last.text, text)
+            shared = equal_beginning(last.text, text)
         ends = (*(end for end in last.ends if end <= shared), len(text))
         self._last[session] = _Last(text, tuple(dict.fromkeys(ends)))
         while len(self._last) > _OPEN:

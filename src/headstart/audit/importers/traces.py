@@ -13,7 +13,6 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from headstart.audit.importers.contract import Importer, Item, Unreadable
-from headstart.audit.importers.shared import common
 from headstart.audit.importers.values import (
     Row,
     count_of,
@@ -24,6 +23,7 @@ from headstart.audit.importers.values import (
     seconds_of,
 )
 from headstart.audit.record import Blocks, Broken, Place, Record
+from headstart.prefix.beginning import equal_beginning
 
 MOONCAKE_BLOCK: Final = 512
 BAILIAN_BLOCK: Final = 16
@@ -179,7 +179,7 @@ class _Names:
 
     def of(self, ids: list[int]) -> list[bytes]:
         """Unreadable for numbers that are too big."""
-        known = common(ids, self._ids)
+        known = equal_beginning(ids, self._ids)
         try:
             packed = array("q", ids[known:]).tobytes()
         except OverflowError:

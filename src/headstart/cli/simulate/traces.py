@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from headstart.prefix.beginning import equal_beginning
 from headstart.prefix.workload import Call, Numbering, Workload
 
 MOONCAKE_BLOCK = 512
@@ -224,7 +225,7 @@ class Reader:
             prompt += text
 
     def _path(self, blocks: Sequence[Any], root: int, last: _Last) -> array[int]:
-        known = _common(blocks, last.blocks) if last.root == root else 0
+        known = equal_beginning(blocks, last.blocks) if last.root == root else 0
         path = self._numbering.path(blocks, root, known, last.path)
         last.blocks, last.path, last.root = blocks, path, root
         return path
@@ -263,18 +264,6 @@ def _rows(file: Path, problems: list[Problem]) -> Iterator[tuple[int, Any]]:
                 yield number, msgspec.json.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 problems.append(Problem(str(file), number, f"not JSON: {error}"))
-
-
-def _common(blocks: Sequence[Any], other: Sequence[Any]) -> int:
-    """How many leading blocks are equal; a binary search over comparisons of slices."""
-    low, high = 0, min(len(blocks), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if blocks[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _number(row: Any, name: str) -> float:

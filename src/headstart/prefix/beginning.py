@@ -1,4 +1,4 @@
-"""How far two sequences are equal from their start."""
+"""How far two sequences are equal from their start: items, tokens or characters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def common(one: Sequence[Any], other: Sequence[Any]) -> int:
+def equal_beginning(one: Sequence[Any], other: Sequence[Any]) -> int:
     """Leading items that are equal; by comparing slices, which costs far less than items."""
     low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:
+        return high
     while low < high:
         middle = (low + high + 1) // 2
         if one[low:middle] == other[low:middle]:
