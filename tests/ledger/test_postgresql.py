@@ -98,6 +98,23 @@ def test_what_is_too_old_goes_whoever_looks_first(postgresql: Server) -> None:
         store.close()
 
 
+def test_opening_waits_for_nobody_who_writes(postgresql: Server) -> None:
+    first, second = (Store(address_of(postgresql.url)) for _ in range(2))
+    first.write([row_of(row) for row in rows_of(1, 40_000)], [], None)
+    with first._engine.begin() as busy, ThreadPoolExecutor(1) as pool:
+        for table in metadata.sorted_tables:
+            busy.exec_driver_sql(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE")
+        opened = pool.submit(second.write, [row_of(row) for row in rows_of(1, 40_001)], [], None)
+        try:
+            opened.result(20)
+        finally:
+            busy.rollback()
+    with Reader.open(postgresql.url) as reader:
+        assert reader.find("r40001") is not None
+    for store in (first, second):
+        store.close()
+
+
 def test_an_outage_keeps_what_waits_and_loses_none_of_it(postgresql: Server) -> None:
     ledger = Ledger.open(postgresql.url, delay=0.01, retention=None)
     rows = rows_of(90, 20_000)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.exc import DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -27,7 +27,7 @@ _CONNECTED = {
 """What libpq is told unless the URL says otherwise: its own end to waiting for a server that is
 gone without a word is hours."""
 _LOCK = 0x4865616473746172
-"""Advisory lock in PostgreSQL: two gateways that start together create tables in turn."""
+"""Advisory lock in PostgreSQL."""
 
 
 def writing(url: URL) -> Engine:
@@ -54,19 +54,30 @@ def reading(url: URL) -> Engine:
 
 def create(connection: Connection) -> None:
     """Create the tables where there are none; LedgerError for another schema's."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    take_turns(connection)
     connection.execute(CreateTable(about, if_not_exists=True))
     found = _version(connection)
     if found is not None:
         _check(connection.engine.url, found)
+    # PostgreSQL locks a table before it sees that an index is there: statements that change
+    # nothing would still meet those of a gateway that writes, each waiting for the other.
     # Those that were added to a schema later are only ever an aid.
+    every = inspect(connection).get_multi_indexes()
+    there = {index["name"] for indexes in every.values() for index in indexes}
     for table in metadata.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in table.indexes:
-            connection.execute(CreateIndex(index, if_not_exists=True))
+            if index.name not in there:
+                connection.execute(CreateIndex(index))
     if found is None:
         connection.execute(about.insert().values(name="version", value=str(VERSION)))
+
+
+def take_turns(connection: Connection) -> None:
+    """Wait until no other gateway creates tables or deletes rows, and keep others from it to
+    the end of this transaction. In SQLite every transaction does that."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def check(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from headstart.ledger.connect import create, writing
+from headstart.ledger.connect import create, take_turns, writing
 from headstart.ledger.rollups import forget, roll
 from headstart.ledger.schema import details, dropped, requests
 
@@ -72,6 +72,7 @@ class Store:
         than the limit (SQLite alone); whether there may be more to do."""
         self._settle()
         with self._engine.begin() as connection:
+            take_turns(connection)
             until = self._surplus(connection, before, limit_bytes)
             if until is None:
                 return False
