@@ -93,9 +93,8 @@ def measure(workload: Workload, shares: tuple[float, ...], progress: Progress) -
 
 
 def curve_speed(largest: Workload) -> dict[str, float]:
-    """Million blocks a second of the one-pass curve, once compiled; with and without the
-    time to lay the blocks out in one array."""
-    curve_of(flatten(largest), largest.footprint)
+    """Million blocks a second of the one-pass curve; with and without the time to lay
+    the blocks out in one array."""
     began = time.perf_counter()
     flat = flatten(largest)
     laid_out = time.perf_counter()

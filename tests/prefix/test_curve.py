@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from headstart.prefix import LRU
-from headstart.prefix.curve import _runs, flatten, hit_curve
+from headstart.prefix.curve import hit_curve
 from headstart.prefix.simulate import replay
 from headstart.prefix.workload import Workload
 from tests.prefix.workloads import REAL, of_paths, real, workloads
@@ -48,16 +48,6 @@ def test_it_steps_up_at_the_lifetimes_it_names_and_nowhere_else(workload: Worklo
         for ttl in TTLS:
             steps = int(np.searchsorted(ttls, ttl, side="right"))
             assert (hits[steps - 1] if steps else 0) == directly(workload, capacity, ttl)
-
-
-@settings(deadline=None)
-@given(workloads())
-def test_compiled_or_not_it_is_the_same(workload: Workload) -> None:
-    flat = flatten(workload)
-    above, lengths, before, now = _runs(flat.blocks, flat.starts, workload.footprint)
-    curve = hit_curve(workload)
-    plain = sorted(zip((flat.times[now] - flat.times[before]), above, lengths, strict=True))
-    assert plain == sorted(zip(curve.gaps, curve.above, curve.lengths, strict=True))
 
 
 @settings(deadline=None)

@@ -117,10 +117,10 @@ def _by_ttl(workload: Workload) -> Curve:
             if before is not None:
                 gaps[bisect_left(TTLS, call.time - before)] += 1
             last[block] = call.time
-    hits, found = 0, []
+    hits, found, tokens = 0, [], workload.tokens
     for count in gaps:
         hits += count
-        found.append(hits * workload.block_tokens / workload.tokens)
+        found.append(hits * workload.block_tokens / tokens)
     return Curve(
         "ttl",
         (*map(float, TTLS), inf),
@@ -142,12 +142,13 @@ def _by_capacity(world: World, workload: Workload) -> Curve | None:
     places = sorted({round(last * (i / _POINTS) ** 2) for i in range(_POINTS + 1)} - {0})
     name = world.log.options.kv_model
     note, size = _machine(name, workload, int(hits[last]) * workload.block_tokens)
-    tokens = [place * workload.block_tokens for place in places]
+    held = [place * workload.block_tokens for place in places]
+    tokens = workload.tokens
     return Curve(
         "capacity",
-        tuple(map(float, tokens)),
-        tuple(float(hits[p]) * workload.block_tokens / workload.tokens for p in places),
-        tuple(count * size for count in tokens),
+        tuple(map(float, held)),
+        tuple(float(hits[place]) * workload.block_tokens / tokens for place in places),
+        tuple(count * size for count in held),
         note,
     )
 

@@ -8,15 +8,14 @@ after it and is alive too, so a TTL never changes a block's rank.
 
 The blocks of a call whose last touch was the same earlier call lie side by side in the
 stack. So the pass keeps, in a Fenwick tree, how many blocks each call touched last, and
-yields *runs* of blocks: O(log calls) for a run, one comparison and one store for a block.
+yields *runs* of blocks: O(log calls) for a run, one comparison and one store, by numpy, for
+a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from importlib import import_module
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +24,6 @@ from headstart.prefix.workload import Workload
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
-_WORTH_COMPILING: Final = 1_000_000
-"""Blocks. Compiling takes seconds; the interpreter passes about a million a second."""
 
 
 class Flat(NamedTuple):
@@ -87,72 +84,73 @@ def flatten(workload: Workload) -> Flat:
 
 
 def hit_curve(workload: Workload) -> HitCurve:
-    """One pass over the workload: compiled where numba is there, else by the interpreter."""
+    """One pass over the workload."""
     return curve_of(flatten(workload), workload.footprint)
 
 
 def curve_of(flat: Flat, footprint: int) -> HitCurve:
     """As ``hit_curve``, of arrays."""
-    runs = _compiled() if len(flat.blocks) > _WORTH_COMPILING else _runs
-    above, lengths, before, now = runs(flat.blocks, flat.starts, footprint)
-    gaps = flat.times[now] - flat.times[before]
-    return HitCurve(above, lengths, gaps, footprint)
-
-
-@cache
-def _compiled() -> Callable[..., tuple[Ints, Ints, Ints, Ints]]:
-    try:
-        numba: Any = import_module("numba")
-    except ModuleNotFoundError:
-        return _runs
-    compiled: Callable[..., tuple[Ints, Ints, Ints, Ints]] = numba.njit(nogil=True)(_runs)
-    return compiled
+    found = np.array([*_runs(flat.blocks, flat.starts, footprint)], np.int64).reshape(-1, 4)
+    above, lengths, before, now = found.T
+    return HitCurve(above, lengths, flat.times[now] - flat.times[before], footprint)
 
 
 def _runs(
     blocks: npt.NDArray[np.int32], starts: Ints, footprint: int
-) -> tuple[Ints, Ints, Ints, Ints]:
-    """``above, lengths`` of every run, and the calls of its last touch and of this one."""
-    calls = len(starts) - 1
+) -> Iterator[tuple[int, int, int, int]]:
+    """Every run: blocks above it, its length, the calls of its last touch and of this one."""
     last = np.full(footprint, -1, np.int32)
-    tree = np.zeros(calls + 1, np.int64)  # Fenwick: blocks by the call that touched them last
-    runs = np.empty((4, 1024), np.int64)
-    count = 0
-    alive = 0
-    for call in range(calls):
-        first = count
-        at, end = starts[call], starts[call + 1]
-        while at < end and last[blocks[at]] >= 0:
-            before = last[blocks[at]]
-            begin = at
-            while at < end and last[blocks[at]] == before:
-                last[blocks[at]] = call
-                at += 1
-            if count == runs.shape[1]:
-                grown = np.empty((4, 2 * count), np.int64)
-                grown[:, :count] = runs
-                runs = grown
-            older = 0
-            node = before + 1
-            while node > 0:
-                older += tree[node]
-                node -= node & -node
-            runs[0, count] = alive - older
-            runs[1, count] = at - begin
-            runs[2, count] = before
-            runs[3, count] = call
-            count += 1
-        alive += end - at
-        while at < end:
-            last[blocks[at]] = call
-            at += 1
-        for run in range(first, count):
-            node = runs[2, run] + 1
-            while node <= calls:
-                tree[node] -= runs[1, run]
-                node += node & -node
-        node = call + 1
-        while node <= calls:
-            tree[node] += end - starts[call]
+    touched = _Fenwick(len(starts) - 1)
+    begin = 0
+    for call, end in enumerate(starts[1:].tolist()):
+        own = blocks[begin:end]
+        runs = _cut(last[own])
+        for before, length in runs:
+            yield touched.total - touched.until(before), length, before, call
+        for before, length in runs:
+            touched.add(before, -length)
+        last[own] = call
+        touched.add(call, end - begin)
+        begin = end
+
+
+def _cut(touches: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
+    """Runs of one call's blocks: their last touch, and how many. Whatever was touched later
+    stands further ahead, and what never was (-1) behind all else."""
+    count = len(touches)
+    first = int(touches[0]) if count else -1
+    if first < 0:
+        return []
+    if touches[-1] == first:
+        return [(first, count)]
+    ends = [*(np.flatnonzero(touches[1:] != touches[:-1]) + 1).tolist(), count]
+    runs, at = [], 0
+    for end in ends:
+        if touches[at] >= 0:
+            runs.append((int(touches[at]), end - at))
+        at = end
+    return runs
+
+
+class _Fenwick:
+    """How many blocks each call touched last."""
+
+    def __init__(self, calls: int) -> None:
+        self._sums = [0] * (calls + 1)
+        self.total = 0
+
+    def add(self, call: int, blocks: int) -> None:
+        """So many more."""
+        self.total += blocks
+        sums, node = self._sums, call + 1
+        while node < len(sums):
+            sums[node] += blocks
             node += node & -node
-    return runs[0, :count], runs[1, :count], runs[2, :count], runs[3, :count]
+
+    def until(self, call: int) -> int:
+        """Of all calls up to this one."""
+        sums, node, found = self._sums, call + 1, 0
+        while node:
+            found += sums[node]
+            node &= node - 1
+        return found
