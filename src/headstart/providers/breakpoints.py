@@ -113,9 +113,7 @@ class BreakpointEmulator(Emulator):
         writes, usage = self._billed(chain, places, hit)
         lookup = Lookup(usage, None, None, None, 0, None, None)
         ticket = Request(self, chain, keys, scope, now, places, writes, hit, lookup)
-        if hit >= 0:
-            self._refresh(ticket)
-        self._write(ticket, hit)
+        self._leave(ticket)
         ticket.began, self._replayed = True, ticket
         return usage
 
@@ -132,9 +130,7 @@ class BreakpointEmulator(Emulator):
         if t is None:
             return
         self._now = max(t, self._now)
-        if ticket.hit >= 0:
-            self._refresh(ticket)
-        self._write(ticket, ticket.hit)
+        self._leave(ticket)
         writes = ticket.writes
         cached = max(ticket.hit, writes[-1].segment if writes else -1) + 1
         self._recall.remember(ticket.chain, ticket.scope, ticket.request, self._now, cached=cached)
@@ -166,14 +162,20 @@ class BreakpointEmulator(Emulator):
             for key in ticket.touched
             if (entry := get(key)) is not None
         ]
-        return Trace(start, held, [key for key in ticket.gone if get(key) is None])
+        # What was not there and was then written anew is both: its old lifetime is over.
+        again = {key for key, _, _ in held}
+        gone = [key for key in ticket.gone if key in again or get(key) is None]
+        return Trace(start, held, gone)
 
     def observe(self, trace: Trace, now: float) -> None:
         start, entries = min(trace.start, now), self._entries
-        for key, lasts, ttl in trace.held:
-            entries.write(key, start + min(lasts, ttl), ttl)
         for key in trace.gone:
             entries.drop(key, MissReason.EVICTED)
+        for key, lasts, ttl in trace.held:
+            expiry = start + min(lasts, ttl)
+            entries.write(key, expiry, ttl)
+            if self.rules.renew == "request":
+                entries.use(key, expiry, ttl)
 
     @property
     def entries(self) -> int:
@@ -259,6 +261,12 @@ class BreakpointEmulator(Emulator):
                     return segment, expired
         return -1, expired
 
+    def _leave(self, ticket: Request) -> None:
+        """What a request whose response began leaves behind."""
+        if ticket.hit >= 0:
+            self._refresh(ticket)
+        self._write(ticket, ticket.hit)
+
     def _refresh(self, ticket: Request) -> None:
         """What is read lives on, from the start of the request that reads it."""
         marks = dict(ticket.places.writes)
@@ -308,7 +316,8 @@ class BreakpointEmulator(Emulator):
         if ticket.began is None:
             self._entries.promise(ticket.fresh)
         elif ticket.began:
-            self._write(ticket, ticket.hit)
+            ticket.touched.clear()
+            self._leave(ticket)
 
 
 def _unstated(rules: Rules, model: str) -> tuple[str, ...]:
