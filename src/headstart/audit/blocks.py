@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from typing import Final
 
-from headstart.audit.digest import BLOCK, MARKABLE, PIECE
+from headstart.audit.faces import BLOCK, MARKABLE, PIECE
 from headstart.audit.log import Log
 from headstart.audit.segments import Trie
 from headstart.prompt.cuts import digest

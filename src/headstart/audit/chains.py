@@ -14,7 +14,7 @@ from functools import cache
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from headstart.audit.digest import BLOCK, BOUNDARY, PIECE
+from headstart.audit.faces import BLOCK, BOUNDARY, PIECE
 from headstart.audit.segments import Segments
 from headstart.prefix.beginning import equal_beginning
 from headstart.prompt import CUT_BYTES, Chain, Controls, Cuts, Kind, Mark, Prompt, Segment, chained

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final, NamedTuple
 
-from headstart.audit.digest import PIECE
+from headstart.audit.faces import PIECE
 from headstart.audit.findings import Curve
 from headstart.audit.log import Log
 from headstart.audit.replay import World

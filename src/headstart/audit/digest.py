@@ -7,75 +7,29 @@ segment crosses once, and a prompt as what it adds to the prompt before it.
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict
-from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-import zstandard
-
+from headstart.audit.faces import BLOCK, BOUNDARY, MARKABLE, Face, cuts_of
 from headstart.audit.options import Options
 from headstart.audit.record import Blocks, Record
+from headstart.audit.texts import Texts
 from headstart.explain import served
 from headstart.prefix.beginning import equal_beginning
 from headstart.pricing.rows import COMPILED
 from headstart.prompt import Controls, Prompt, Segment, canonical_json
 from headstart.prompt.chain import SECTIONS
-from headstart.prompt.cuts import CUT_BYTES, digest
-from headstart.prompt.volatile_compare import changed
 from headstart.providers import provider_of_model
 from headstart.tokens import Counter, counter_of
 
-PIECE: Final = 128
-"""Bytes between two cuts within a segment."""
-MARKABLE, BOUNDARY = 1, 2
-BLOCK: Final = "block"
-"""Type of a segment that is a block of a trace without text."""
 _LONG: Final = 16_384
 """Characters of a text that is counted in pieces: prompts that grow repeat these."""
-_EDGE: Final = 48
-_SHORT: Final = 256
-"""Bytes that are not worth compressing."""
-_HELD: Final = 24 << 20
-"""Characters of texts held to find what the next one repeats."""
-_DEEPEST: Final = 100
+_MET: Final = 32 << 20
+"""Characters of segments that are known again as the same objects."""
 
 
 _Key = tuple[bytes, int, int, int, int, str]
-
-
-class Kept(NamedTuple):
-    """A text as what it has otherwise than an earlier one: ``head`` characters of that, the
-    ``middle``, ``tail`` characters of that."""
-
-    base: int
-    """Number of the other segment; -1: there is none."""
-    head: int
-    tail: int
-    middle: bytes
-    packed: bool
-
-
-class Face(NamedTuple):
-    """One distinct segment. Two of one ``digest`` are the same to a cache."""
-
-    digest: bytes
-    """16 bytes, of role and content."""
-    kind: int
-    """Index into ``SECTIONS``."""
-    role: str
-    type: str
-    part: int
-    step: int
-    """Messages between the segment before it and this one; 0 within one message."""
-    flags: int
-    tokens: int
-    size: int
-    """Bytes of role and content."""
-    cuts: bytes
-    """``CUT_BYTES`` for every ``PIECE`` bytes before the end, each of all up to there."""
-    text: Kept | None
 
 
 class Digested(NamedTuple):
@@ -112,6 +66,15 @@ class Digested(NamedTuple):
     confirmed: str | None
 
 
+class _Met(NamedTuple):
+    """A segment that had a number before. Held, so that no other gets its ``id``."""
+
+    segment: Segment
+    step: int
+    vocabulary: str
+    number: int
+
+
 class Digester:
     """Digests records in order. Memory grows with distinct segments."""
 
@@ -120,7 +83,9 @@ class Digester:
         self._numbers: dict[_Key, int] = {}
         self._last = array("i")
         self._ids: tuple[bytes, ...] = ()
-        self._texts = _Texts()
+        self._texts = Texts()
+        self._met: dict[int, _Met] = {}
+        self._met_size = 0
         self._counters: dict[tuple[str, str], Counter] = {}
 
     def digest(self, record: Record) -> Digested:
@@ -184,46 +149,54 @@ class Digester:
             counter = self._counters[key] = counter_of(provider, model)
         vocabulary = counter.vocabulary.name if counter.vocabulary else ""
         numbers = array("i")
-        message = -1
+        met, message = self._met, -1
         for segment in prompt.segments:
-            content = _whole(segment)
-            named = sha256(content).digest()[:16]
-            flags = MARKABLE * segment.markable + BOUNDARY * segment.boundary
             step = max(0, segment.message - message)
             message = max(message, segment.message)
-            kind = SECTIONS.index(segment.kind)
-            place = (named, segment.part, step, flags, kind, vocabulary)
-            number = self._numbers.get(place)
-            if number is None:
-                number = self._numbers[place] = len(self._numbers)
-                tokens = _counted(counter, segment)
-                faces.append(self._face(number, segment, named, content, step, flags, tokens))
+            known = met.get(id(segment))
+            if known is not None and known.step == step and known.vocabulary == vocabulary:
+                numbers.append(known.number)
+                continue
+            number = self._number(segment, step, counter, vocabulary, faces)
+            self._meet(_Met(segment, step, vocabulary, number))
             numbers.append(number)
         return numbers
 
-    def _face(
-        self,
-        number: int,
-        segment: Segment,
-        named: bytes,
-        content: bytes,
-        step: int,
-        flags: int,
-        tokens: int,
-    ) -> Face:
-        return Face(
-            named,
-            SECTIONS.index(segment.kind),
-            segment.role,
-            segment.type,
-            segment.part,
-            step,
-            flags,
-            tokens,
-            len(content),
-            cuts_of(content),
-            self._texts.keep(number, segment.text),
-        )
+    def _number(
+        self, segment: Segment, step: int, counter: Counter, vocabulary: str, faces: list[Face]
+    ) -> int:
+        content = _whole(segment)
+        named = sha256(content).digest()[:16]
+        flags = MARKABLE * segment.markable + BOUNDARY * segment.boundary
+        kind = SECTIONS.index(segment.kind)
+        place = (named, segment.part, step, flags, kind, vocabulary)
+        number = self._numbers.get(place)
+        if number is None:
+            number = self._numbers[place] = len(self._numbers)
+            faces.append(
+                Face(
+                    named,
+                    kind,
+                    segment.role,
+                    segment.type,
+                    segment.part,
+                    step,
+                    flags,
+                    _counted(counter, segment),
+                    len(content),
+                    cuts_of(content),
+                    self._texts.keep(number, segment.text),
+                )
+            )
+        return number
+
+    def _meet(self, one: _Met) -> None:
+        """Importers give the same objects again for what a conversation has said before."""
+        self._met_size += len(one.segment.text)
+        if self._met_size > _MET:
+            self._met.clear()
+            self._met_size = len(one.segment.text)
+        self._met[id(one.segment)] = one
 
     def _blocks(self, blocks: Blocks, faces: list[Face]) -> array[int]:
         count = len(blocks.ids)
@@ -249,49 +222,6 @@ class Digester:
         return numbers
 
 
-class _Texts:
-    """Finds, for each new text, an earlier one that begins or ends as it does."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[int, tuple[str, int]] = OrderedDict()
-        self._size = 0
-        self._edges: dict[tuple[bool, str], int] = {}
-        self._pack = zstandard.ZstdCompressor(level=1).compress
-
-    def keep(self, number: int, text: str) -> Kept:
-        """How to hold it."""
-        edges = ((True, text[:_EDGE]), (False, text[-_EDGE:]))
-        best, depth = Kept(-1, 0, 0, b"", False), 0
-        left = len(text)
-        for edge in edges if len(text) > 4 * _EDGE else ():
-            base = self._edges.get(edge, -1)
-            if base not in self._held or base == best.base:
-                continue
-            other, deep = self._held[base]
-            start, end, _, stop = changed(other, text)
-            if deep < _DEEPEST and stop - start < left:
-                best, left = Kept(base, start, len(other) - end, b"", False), stop - start
-                depth = deep + 1
-        if left > len(text) // 2:
-            best, depth = Kept(-1, 0, 0, b"", False), 0
-        middle = text[best.head : len(text) - best.tail].encode("utf-8", "surrogatepass")
-        self._hold(number, text, depth, edges)
-        packed = len(middle) > _SHORT
-        return best._replace(middle=self._pack(middle) if packed else middle, packed=packed)
-
-    def _hold(self, number: int, text: str, depth: int, edges: Sequence[tuple[bool, str]]) -> None:
-        if len(text) <= 4 * _EDGE:
-            return
-        self._held[number] = (text, depth)
-        self._size += len(text)
-        for edge in edges:
-            self._edges[edge] = number
-        while self._size > _HELD and len(self._held) > 1:
-            self._size -= len(self._held.popitem(last=False)[1][0])
-        if len(self._edges) > 200_000:
-            self._edges.clear()
-
-
 def _counted(counter: Counter, segment: Segment) -> int:
     text = segment.text
     if segment.type != "text" or len(text) < _LONG:
@@ -306,15 +236,6 @@ def _counted(counter: Counter, segment: Segment) -> int:
 def _whole(segment: Segment) -> bytes:
     content = segment.canonical or canonical_json(segment.content).encode("utf-8", "surrogatepass")
     return segment.role.encode() + b"\x00" + content
-
-
-def cuts_of(content: bytes) -> bytes:
-    """``Face.cuts`` of role and content."""
-    state, found = b"", []
-    for at in range(PIECE, len(content), PIECE):
-        state = digest(state, content[at - PIECE : at])
-        found.append(state[:CUT_BYTES])
-    return b"".join(found)
 
 
 @cache

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Final
 
 from headstart.audit.chains import Asked, Chains
-from headstart.audit.digest import MARKABLE
+from headstart.audit.faces import MARKABLE
 from headstart.audit.log import Row
 from headstart.audit.replay import LIMIT, Outcome, Request, World
 from headstart.planner import Features, Key, PlannedRequest, Rates, TrafficPlanner, rates_of

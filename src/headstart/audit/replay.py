@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, Final, NamedTuple
 
 from headstart.audit.chains import Asked, Chains
-from headstart.audit.digest import MARKABLE
+from headstart.audit.faces import MARKABLE
 from headstart.audit.log import Log, Row
 from headstart.pricing import Pricer
 from headstart.pricing.rows import COMPILED

@@ -8,7 +8,7 @@ from typing import Final
 
 import zstandard
 
-from headstart.audit.digest import Face, Kept, cuts_of
+from headstart.audit.faces import Face, Kept, cuts_of
 from headstart.prompt import Kind, Segment
 from headstart.prompt.chain import SECTIONS
 from headstart.prompt.cuts import digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from headstart.audit.digest import Face
+from headstart.audit.faces import Face
 from headstart.audit.findings import Spot
 from headstart.audit.log import Log, Row
 
