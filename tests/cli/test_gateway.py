@@ -17,7 +17,7 @@ from headstart.ledger import Reader, Which
 from headstart.server import EmbeddedServer
 from headstart.server.emulate import State, create_emulator, emulated_accounts
 from tests.cli.conftest import Command
-from tests.ledger.samples import wait_until
+from tests.waiting import wait_until
 
 RULES = "The mill of Kalmar grinds rye. " * 400
 

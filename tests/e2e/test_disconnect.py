@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import httpx
 import pytest
 
 from headstart.engine import Engine
 from tests.e2e.conftest import KEYS
+from tests.waiting import wait_until
 
 HEADERS = {"x-api-key": KEYS["acme"]}
 
 
 def idle(engine: Engine) -> bool:
-    """Wait until the engine runs nothing and holds no memory for it; False after 10 s."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        stats = engine.stats()
-        if stats.requests_running == stats.requests_waiting == stats.running_bytes == 0:
-            return True
-        time.sleep(0.02)
-    return False
+    """The engine runs nothing and holds no memory for it."""
+    stats = engine.stats()
+    return stats.requests_running == stats.requests_waiting == stats.running_bytes == 0
 
 
 def body(text: str, stream: bool) -> dict[str, object]:
@@ -38,7 +33,7 @@ def body(text: str, stream: bool) -> dict[str, object]:
 
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 def test_leaving_a_stream_in_the_middle(url: str, path: str, builtin_engine: Engine) -> None:
-    assert idle(builtin_engine)
+    wait_until(lambda: idle(builtin_engine))
     text = "Write a very long story about a fox and never stop."
     with httpx.stream(
         "POST", url + path, json=body(text, stream=True), headers=HEADERS, timeout=60
@@ -46,7 +41,7 @@ def test_leaving_a_stream_in_the_middle(url: str, path: str, builtin_engine: Eng
         lines = list(itertools.islice(response.iter_lines(), 20))
         assert len(lines) == 20, lines
         assert builtin_engine.stats().requests_running == 1
-    assert idle(builtin_engine)
+    wait_until(lambda: idle(builtin_engine))
 
 
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
@@ -54,7 +49,7 @@ def test_leaving_a_stream_in_the_middle(url: str, path: str, builtin_engine: Eng
 def test_leaving_during_a_long_prefill(
     url: str, path: str, stream: bool, builtin_engine: Engine
 ) -> None:
-    assert idle(builtin_engine)
+    wait_until(lambda: idle(builtin_engine))
     text = f"{path} {stream}: " + "The river of Köln runs north. " * 500
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
@@ -63,7 +58,7 @@ def test_leaving_during_a_long_prefill(
             headers=HEADERS,
             timeout=httpx.Timeout(30, read=0.5),
         )
-    assert idle(builtin_engine)
+    wait_until(lambda: idle(builtin_engine))
 
 
 def test_the_server_answers_afterwards(url: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable
 from typing import Any
 
 from headstart.usage import RequestRecord, Usage
@@ -29,11 +27,3 @@ def sample(**changes: Any) -> RequestRecord:
         "cost_uncached": 0.03,
     }
     return RequestRecord(**(given | changes))
-
-
-def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
-    """Fail if it does not become true; how long it takes is not the point."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)

@@ -16,7 +16,8 @@ import pytest
 from headstart.ledger import Ledger, LedgerError, Reader, Which
 from headstart.ledger.queue import ROW_BYTES
 from headstart.ledger.store import Store
-from tests.ledger.samples import NOW, sample, wait_until
+from tests.ledger.samples import NOW, sample
+from tests.waiting import wait_until
 
 
 def opened(path: Path, rows: int = 1000) -> Ledger:
@@ -164,7 +165,8 @@ def test_closing_gives_up_on_a_database_that_stays_away(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from tests.ledger.samples import sample, wait_until
+from tests.ledger.samples import sample
+from tests.waiting import wait_until
 from headstart.ledger import Ledger
 
 ledger = Ledger.open(Path(sys.argv[1]), delay=0.01, pending_bytes=1 << 20)

@@ -10,7 +10,8 @@ import pytest
 from headstart.ledger import Ledger, LedgerError, Reader, Which, store
 from headstart.ledger.queue import ROW_BYTES
 from headstart.usage import MissReason, RequestRecord, Usage
-from tests.ledger.samples import NOW, sample, wait_until
+from tests.ledger.samples import NOW, sample
+from tests.waiting import wait_until
 
 DAY = 86_400.0
 
@@ -176,7 +177,7 @@ def test_a_file_over_its_limit_loses_its_oldest_rows_and_shrinks(tmp_path: Path)
     limit = before // 2
     ledger = open_at(path, retention=None, limit_bytes=limit)
     ledger.record(sample(id="r_new", time=NOW + 20_000))
-    wait_until(lambda: path.stat().st_size <= limit, 60)
+    wait_until(lambda: path.stat().st_size <= limit)
     ledger.close()
     rows = kept(path)
     assert rows[-1].id == "r_new"
@@ -311,7 +312,7 @@ def test_outlines_go_before_rows_do(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert ledger.flush(60)
     ledger.close()
     ledger = open_at(path, retention=None, limit_bytes=4 << 20)
-    wait_until(lambda: path.stat().st_size <= 4 << 20, 60)
+    wait_until(lambda: path.stat().st_size <= 4 << 20)
     ledger.close()
     rows = kept(path)
     assert len(rows) == 1000

@@ -21,7 +21,8 @@ from headstart.ledger.store import Store
 from headstart.ledger.sums import SUMS
 from headstart.usage import MissReason, RequestRecord, Usage
 from tests.ledger.postgresql import Server
-from tests.ledger.samples import NOW, sample, wait_until
+from tests.ledger.samples import NOW, sample
+from tests.waiting import wait_until
 
 
 def test_the_schema_and_the_sums_are_postgresql_too() -> None:

@@ -14,8 +14,9 @@ from headstart.ledger.address import address_of
 from headstart.ledger.rows import row_of
 from headstart.ledger.store import Store
 from headstart.usage import RequestRecord
-from tests.ledger.samples import NOW, sample, wait_until
+from tests.ledger.samples import NOW, sample
 from tests.ledger.test_reader import check, grouped, records
+from tests.waiting import wait_until
 
 HOUR = 3600.0
 moments = st.floats(-30, 2).map(lambda hours: NOW + hours * HOUR)

@@ -20,7 +20,8 @@ from headstart.ledger import (
     WebhookSink,
 )
 from headstart.usage import Usage
-from tests.ledger.samples import NOW, sample, wait_until
+from tests.ledger.samples import NOW, sample
+from tests.waiting import wait_until
 
 RAISED = Alert("spend", "all", True, 12.0, 10.0, "all: spend $12.00")
 

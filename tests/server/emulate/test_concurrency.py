@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +10,7 @@ import httpx
 import pytest
 
 from tests.server.emulate.conftest import HOUSE_RULES, Emulate, Emulated
+from tests.waiting import wait_until
 
 
 def _body(stream: bool = False) -> dict[str, Any]:
@@ -46,10 +46,7 @@ def test_a_client_that_goes_before_the_first_byte_has_written_nothing(
     emulated = emulate(seconds_per_1k=100.0)
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{emulated.url}/v1/messages", json=_body(stream), timeout=0.3)
-    end = time.monotonic() + 10
-    while emulated.requests()[0]["status"] != "aborted":
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: emulated.requests()[0]["status"] == "aborted")
     emulated.state.seconds_per_1k = 0.0
     assert _ask(emulated)["cache_read_input_tokens"] == 0
     assert _ask(emulated)["cache_read_input_tokens"] > 1_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from headstart.server.emulate import State, create_emulator, emulated_accounts
 from headstart.server.gateway import GatewayApp, Upstream, create_gateway
 from headstart.usage import RequestRecord
 from tests.server.gateway.raw import RawUpstream
+from tests.waiting import wait_until
 
 PROVIDERS = ("anthropic", "openai", "gemini", "deepseek", "bedrock")
 
@@ -29,9 +29,7 @@ class Running:
 
     def records(self, count: int) -> list[RequestRecord]:
         """Wait for so many: they are written once the client has its answer."""
-        deadline = time.monotonic() + 10
-        while len(self.kept) < count and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_until(lambda: len(self.kept) >= count)
         assert len(self.kept) == count
         return self.kept
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 
 import httpx
 import pytest
@@ -16,15 +15,9 @@ from headstart.usage import RequestRecord
 from tests.server.gateway.conftest import Running, Start, upstreams
 from tests.server.gateway.raw import RawUpstream, resetting, response, sending, silent, stream
 from tests.server.gateway.test_fidelity import ANSWER, body, post
+from tests.waiting import wait_until
 
 EVENT = b'event: message_start\ndata: {"type":"message_start"}\n\n'
-
-
-def wait_for(condition: object) -> None:
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
-        time.sleep(0.01)
-    assert condition()  # type: ignore[operator]
 
 
 def chat(running: Running) -> httpx.Response:
@@ -124,7 +117,7 @@ def test_a_client_that_leaves_while_it_sends(start: Start, raw: RawUpstream) -> 
     host, port = running.url[7:].split(":")
     with socket.create_connection((host, int(port))) as client:
         client.sendall(b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
-    wait_for(lambda: "headstart_gateway_running 0.0" in running.metrics())
+    wait_until(lambda: "headstart_gateway_running 0.0" in running.metrics())
     assert raw.bodies == []
 
 
@@ -174,7 +167,7 @@ def test_a_record_that_cannot_be_kept(start: Start, raw: RawUpstream) -> None:
     raw.answer = sending(response(ANSWER))
     for _ in range(2):
         assert post(running.url, body()).content == ANSWER
-    wait_for(lambda: 'faults_total{kind="record"} 2.0' in running.metrics())
+    wait_until(lambda: 'faults_total{kind="record"} 2.0' in running.metrics())
 
 
 def test_usage_that_is_garbage(start: Start, raw: RawUpstream) -> None:
@@ -209,4 +202,4 @@ def test_a_thousand_idle_streams(start: Start, raw: RawUpstream) -> None:
     finally:
         for client in clients:
             client.close()
-    wait_for(lambda: "headstart_gateway_running 0.0" in running.metrics())
+    wait_until(lambda: "headstart_gateway_running 0.0" in running.metrics())

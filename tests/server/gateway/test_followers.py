@@ -6,7 +6,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -18,6 +17,7 @@ from headstart.server.gateway import Upstream
 from headstart.usage import RequestRecord
 from tests.server.gateway.conftest import Running, Start
 from tests.server.gateway.raw import RawUpstream, response, stream
+from tests.waiting import wait_until
 
 MODEL = "claude-sonnet-4-6"
 COUNT = 6
@@ -58,13 +58,6 @@ SHARED = "The mill of Kalmar grinds rye. " * 400
 def teach(running: Running, key: str = "sk-1") -> None:
     """What a time to first byte is like here: that of a prompt four times as long."""
     assert post(running, asked(f"{key} The lock of Trondheim opens. " * 1600), key).is_success
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert condition()
 
 
 def waits(running: Running) -> dict[str, int]:
@@ -137,7 +130,7 @@ def test_a_primer_of_the_client_s_own_leads(start: Start, emulator: tuple[str, S
     teach(running)
     with ThreadPoolExecutor(1) as pool:
         primer = pool.submit(post, running, asked(SHARED, streams=False, most=0))
-        wait_for(lambda: state.journal.count == 2)
+        wait_until(lambda: state.journal.count == 2)
         assert post(running, asked(SHARED, 1, streams=False)).is_success
         assert primer.result().is_success
     primed, follower = rest(running, 2)
@@ -190,13 +183,13 @@ def test_a_failed_leader_s_followers_go_one_by_one(start: Start, raw: RawUpstrea
     running, script = scripted(start, raw, 1)
     with ThreadPoolExecutor(4) as pool:
         leader = pool.submit(post, running, asked(SHARED))
-        wait_for(lambda: script.count == 2)
+        wait_until(lambda: script.count == 2)
         others = [pool.submit(post, running, asked(SHARED, n)) for n in range(3)]
-        wait_for(lambda: held(running) == 3)
+        wait_until(lambda: held(running) == 3)
         assert script.count == 2, "all three wait"
         script.let[1].set()
         assert leader.result().status_code == 529
-        wait_for(lambda: script.count == 3)
+        wait_until(lambda: script.count == 3)
         assert held(running) == 2, "one goes, and leads the others"
         for event in script.let:
             event.set()
@@ -209,7 +202,7 @@ def test_a_follower_goes_when_its_time_is_up(start: Start, raw: RawUpstream) -> 
     running, script = scripted(start, raw)
     with ThreadPoolExecutor(2) as pool:
         leader = pool.submit(post, running, asked(SHARED))
-        wait_for(lambda: script.count == 2)
+        wait_until(lambda: script.count == 2)
         script.let[2].set()
         assert post(running, asked(SHARED, 1)).is_success
         assert not leader.done()
@@ -222,7 +215,7 @@ def test_a_client_that_leaves_gives_up_its_place(start: Start, raw: RawUpstream)
     running, script = scripted(start, raw)
     with ThreadPoolExecutor(1) as pool:
         leader = pool.submit(post, running, asked(SHARED))
-        wait_for(lambda: script.count == 2)
+        wait_until(lambda: script.count == 2)
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(
                 f"{running.url}/v1/messages",
@@ -230,7 +223,7 @@ def test_a_client_that_leaves_gives_up_its_place(start: Start, raw: RawUpstream)
                 headers={"x-api-key": "sk-1"},
                 timeout=0.2,
             )
-        wait_for(lambda: held(running) == 0)
+        wait_until(lambda: held(running) == 0)
         script.let[1].set()
         assert leader.result().is_success
     assert waits(running) == {"left": 1}

@@ -21,11 +21,11 @@ import pytest
 from headstart.ledger import Ledger, Reader, Which
 from headstart.server.gateway import Upstream
 from tests.cli.conftest import HEADSTART
-from tests.ledger.samples import wait_until
 from tests.server.gateway.conftest import Running, Start, upstreams
 from tests.server.gateway.raw import RawUpstream, response, sending
 from tests.server.gateway.test_credentials import HEADERS, SECRETS
 from tests.server.gateway.test_fidelity import ANSWER, body, post
+from tests.waiting import wait_until
 
 DEEP = b"[" * 200_000 + b"]" * 200_000
 TEXT = b'"' + b"\\u0041" * 300_000 + b'"'

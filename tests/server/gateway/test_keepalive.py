@@ -7,7 +7,6 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -28,6 +27,7 @@ from headstart.usage import RequestRecord
 from tests.server.gateway.conftest import Running, Start
 from tests.server.gateway.raw import RawUpstream, resetting, response, sending, silent
 from tests.server.gateway.test_fidelity import ANSWER
+from tests.waiting import wait_until
 
 TEXT = "The mill of Kalmar grinds rye. " * 400
 TOOL = {"name": "t", "input_schema": {"type": "object"}}
@@ -95,18 +95,11 @@ class Scene:
         """Let time go by, and all be done that is due by then."""
         self.clock.advance(seconds)
         self.keep.nudge()
-        wait_for(self._quiet)
+        wait_until(self._quiet)
 
     def _quiet(self) -> bool:
         heap = self.keep._heap
         return not self.keep._sending and not (heap and heap[0][0] <= self.clock.now())
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    assert condition()
 
 
 @pytest.fixture
@@ -266,7 +259,7 @@ def test_shutdown_stops_them(start: Start, emulator: Emulated, raw: RawUpstream)
         raw.answer = silent(raw)
         clock.advance(AHEAD)
         scene.keep.nudge()
-        wait_for(lambda: len(raw.bodies) == 4)
+        wait_until(lambda: len(raw.bodies) == 4)
         assert len(scene.keep) == 2
     assert raw.left.wait(10), "the one under way is cut"
     assert (len(scene.keep), scene.keep.size) == (0, 0)
@@ -326,11 +319,11 @@ def test_only_so_many_are_under_way(scene: Make, raw: RawUpstream) -> None:
     raw.answer = answer
     shown.clock.advance(AHEAD)
     shown.keep.nudge()
-    wait_for(lambda: len(raw.bodies) == before + MOST_AT_ONCE)
+    wait_until(lambda: len(raw.bodies) == before + MOST_AT_ONCE)
     shown.running.metrics()
     assert len(shown.keep._sending) == MOST_AT_ONCE
     go.set()
-    wait_for(lambda: len(shown.pings) == MOST_AT_ONCE + 4)
+    wait_until(lambda: len(shown.pings) == MOST_AT_ONCE + 4)
 
 
 def test_a_planner_that_raises_harms_no_one(scene: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from headstart.usage import MissReason
 from tests.server.gateway.conftest import Running, Start, upstreams
 from tests.server.gateway.raw import RawUpstream, resetting, sending, stream
 from tests.server.gateway.test_fidelity import body, post
+from tests.waiting import wait_until
 
 WORDS = [f"word{number} of the house rules," for number in range(1500)]
 RULES = " ".join(WORDS)
@@ -148,10 +149,7 @@ def test_a_miss_is_explained_from_hashes_alone(
     changed[700] = "another word,"
     for system in (RULES, RULES, " ".join(changed)):
         ask(running, system, "one")
-    for _ in range(100):
-        if ledger.written == 3:
-            break
-        ledger.flush(0.1)
+    wait_until(lambda: ledger.written == 3)
     ledger.close()
     assert b"house rules" not in file.read_bytes()
     result = CliRunner().invoke(app, ["report", "--ledger", str(file), "--json"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from headstart.server.gateway import GatewayApp, Upstream, create_gateway
 from headstart.server.upstreams import parse_upstreams
 from tests.server.replicas.engine import Engine
 from tests.server.replicas.publisher import Publisher
+from tests.waiting import wait_until
 
 ADMIN = "operator"
 
@@ -41,12 +41,9 @@ class Site:
     def rows(self) -> dict[str, dict[str, Any]]:
         return {row["replica"]: row for row in self.admin().json()["replicas"]}
 
-    def until(self, good: Callable[[dict[str, dict[str, Any]]], bool], seconds: float = 15) -> None:
+    def until(self, good: Callable[[dict[str, dict[str, Any]]], bool]) -> None:
         """Wait until the replicas are so."""
-        deadline = time.monotonic() + seconds
-        while not good(rows := self.rows()):
-            assert time.monotonic() < deadline, rows
-            time.sleep(0.02)
+        wait_until(lambda: good(self.rows()))
 
 
 Raise = Callable[..., Site]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx
@@ -13,6 +12,7 @@ from headstart.server.gateway import create_gateway
 from headstart.server.replica_tables import ReplicaTable
 from headstart.server.upstreams import parse_upstreams
 from tests.server.replicas.conftest import Raise
+from tests.waiting import wait_until
 
 
 def test_the_key_opens_it(site: Raise) -> None:
@@ -94,9 +94,7 @@ def test_what_is_under_way_at_a_removed_replica_is_recorded(site: Raise) -> None
         name = next(name for name, row in rows.items() if row["outstanding"])
         assert running.admin({"action": "remove", "replica": name}).status_code == 200
         list(stream)
-    deadline = time.monotonic() + 5
-    while not metrics.usage.output and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: metrics.usage.output)
     assert metrics.usage.output == 3
     assert not running.gateway.faults.counts
 

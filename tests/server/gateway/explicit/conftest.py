@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from headstart.server.gateway import Upstream
 from headstart.usage import RequestRecord
 from tests.server.gateway.conftest import Running, Start
 from tests.server.gateway.raw import RawUpstream, response
+from tests.waiting import wait_until
 
 MODEL = "gemini-3.8-flash"
 TEXT = "The mill of Kalmar grinds rye, and the miller of Kalmar counts the sacks. " * 400
@@ -99,25 +99,17 @@ class Scene:
             looks = [held.look for held in keeper.objects]
             self.clock.advance(max(0.001, min([end, *looks]) - now))
             keeper.nudge()
-            wait_for(lambda: keeper.idle)
+            wait_until(lambda: keeper.idle)
 
     def settled(self, count: int) -> None:
         """Its record is there, and so is what it led to."""
-        wait_for(lambda: len(self.requests) >= count)
+        wait_until(lambda: len(self.requests) >= count)
         httpx.get(f"{self.running.url}/healthz")
-        wait_for(lambda: self.running.gateway.explicit.keeper.idle)
+        wait_until(lambda: self.running.gateway.explicit.keeper.idle)
 
     def event(self, name: str) -> int:
         """How often it happened."""
         return self.running.gateway.metrics.explicit[name]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """AssertionError if it does not come true, in a time that only a hang takes."""
-    deadline = time.monotonic() + 60
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    assert condition()
 
 
 def read(response: types.GenerateContentResponse) -> int:

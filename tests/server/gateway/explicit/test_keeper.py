@@ -22,8 +22,8 @@ from tests.server.gateway.explicit.conftest import (
     Scene,
     Wire,
     read,
-    wait_for,
 )
+from tests.waiting import wait_until
 
 
 def test_an_object_lives_while_it_is_used_and_no_longer(scene: Make) -> None:
@@ -104,7 +104,7 @@ def test_shutdown_waits_for_what_is_being_made(emulator: Emulated, wire: Wire) -
                     "contents": [{"parts": [{"text": f"{number}?"}]}],
                 },
             )
-        wait_for(lambda: "create" in wire.kinds())
+        wait_until(lambda: "create" in wire.kinds())
         threading.Timer(0.2, wire.hold["create"].set).start()
     assert wire.kinds()[-1] == "delete"
 
@@ -163,7 +163,7 @@ def test_a_planner_that_raises_is_asked_again_later(
     monkeypatch.setattr(ExplicitPlanner, "step", broken)
     shown.clock.advance(400)
     keeper.nudge()
-    wait_for(lambda: asked)
+    wait_until(lambda: asked)
     for _ in range(20):
         httpx.get(f"{shown.running.url}/healthz")
     assert len(asked) == 1

@@ -19,7 +19,8 @@ from headstart.server import EmbeddedServer
 from headstart.server.emulate import State, create_emulator, emulated_accounts
 from headstart.server.gateway.explicit import Journal
 from headstart.server.gateway.explicit.journal import Entry
-from tests.server.gateway.explicit.conftest import MODEL, TEXT, Make, Wire, wait_for
+from tests.server.gateway.explicit.conftest import MODEL, TEXT, Make, Wire
+from tests.waiting import wait_until
 
 BODY = {
     "systemInstruction": {"parts": [{"text": TEXT}]},
@@ -41,7 +42,7 @@ def gateway(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "headstart", "gateway", "--port", str(port)]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: _listens(port))
+        wait_until(lambda: _listens(port))
         yield process
     finally:
         process.kill()
@@ -77,8 +78,8 @@ def test_kill_9_leaves_nothing_for_long(
     with gateway(tmp_path, port) as process:
         for _ in range(3):
             assert _ask(port).status_code == 200
-        wait_for(lambda: len(objects) == 1)
-        wait_for(lambda: _ask(port).headers["x-headstart-plan"].startswith("cache=explicit"))
+        wait_until(lambda: len(objects) == 1)
+        wait_until(lambda: _ask(port).headers["x-headstart-plan"].startswith("cache=explicit"))
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert len(objects) == 1
@@ -86,7 +87,7 @@ def test_kill_9_leaves_nothing_for_long(
         assert _ask(port, "AIza-other").status_code == 200
         assert len(objects) == 1, "another's credential can't delete it"
         assert _ask(port).status_code == 200
-        wait_for(lambda: len(objects) == 0)
+        wait_until(lambda: len(objects) == 0)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     journal = Journal.open(tmp_path / "headstart-ledger.db")
@@ -105,7 +106,7 @@ def test_with_our_own_credential_at_once(
     journal.put(Entry("v1beta/cachedContents/a", "gemini", time.time() + 1e6))
     journal.close()
     shown = scene(wire.url, {"journal": tmp_path / "x"}, auth="inject", key_env="OUR_KEY")
-    wait_for(lambda: shown.event("swept") == 1)
+    wait_until(lambda: shown.event("swept") == 1)
     assert [(kind, path) for kind, path, _ in wire.asked] == [
         ("delete", "/v1beta/cachedContents/a")
     ]

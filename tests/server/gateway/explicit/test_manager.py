@@ -25,8 +25,8 @@ from tests.server.gateway.explicit.conftest import (
     Scene,
     Wire,
     read,
-    wait_for,
 )
+from tests.waiting import wait_until
 
 PRICE = 0.75e-6
 BODY = json.dumps(
@@ -263,10 +263,10 @@ def test_the_same_at_once_is_made_once_and_nobody_waits(scene: Make, wire: Wire)
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(_post, shown, body) for _ in range(16)]
         assert all(got.result().status_code == 200 for got in asked)
-    wait_for(lambda: "create" in wire.kinds())
+    wait_until(lambda: "create" in wire.kinds())
     assert wire.kinds().count("generate") == 18
     wire.hold["create"].set()
-    wait_for(lambda: shown.running.gateway.explicit.keeper.idle)
+    wait_until(lambda: shown.running.gateway.explicit.keeper.idle)
     assert wire.kinds().count("create") == 1
     assert _post(shown, body).headers["x-headstart-plan"] == "cache=explicit;5900"
 
