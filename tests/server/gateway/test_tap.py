@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from headstart.dialects import AnthropicHosted, Facts, OpenAIChat, Reply
 from headstart.server.gateway import tap as taps
-from headstart.server.gateway.tap import Tap
+from headstart.server.gateway.faults import Faults
+from headstart.server.gateway.tap import QuietTap, Tap
 from headstart.usage import Usage
 
 HOSTED = AnthropicHosted()
@@ -23,7 +24,7 @@ STREAM = b"".join(HOSTED.render_stream(REPLY, ["text "] * 50, CALL))
 FOUND = Facts(USAGE, "end_turn")
 
 
-def fed(tap: Tap, data: bytes, size: int) -> Tap:
+def fed(tap: Tap | QuietTap, data: bytes, size: int) -> Tap | QuietTap:
     for at in range(0, len(data), size):
         tap.feed(data[at : at + size])
     return tap
@@ -66,6 +67,24 @@ def test_garbage_raises_once_and_says_nothing_then() -> None:
     with pytest.raises(Exception, match="incorrect header"):
         tap.facts()
     assert tap.facts() == Facts()
+
+
+def test_what_is_garbage_is_counted_and_ends_the_reading_alone() -> None:
+    faults = Faults()
+    tap = QuietTap(HOSTED, faults)
+    assert tap.facts() == Facts()  # no head came
+    tap.open({"content-type": "text/event-stream", "content-encoding": "gzip"})
+    for _ in range(3):
+        tap.feed(b"no gzip" * 20_000)
+    assert tap.facts() == Facts()
+    assert faults.counts == {"usage": 1}
+
+
+def test_a_quiet_tap_says_what_a_tap_says() -> None:
+    tap = QuietTap(HOSTED, Faults())
+    tap.open({"content-type": "text/event-stream; charset=utf-8"})
+    assert fed(tap, STREAM, 7).facts() == FOUND
+    assert fed(QuietTap(None, Faults()), STREAM, 7).facts() == Facts()
 
 
 def test_usage_of_a_chat_in_its_last_chunk() -> None:

@@ -6,13 +6,13 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from headstart.dialects import Call, DialectError, Facts, Hosted, Unmarkable
+from headstart.dialects import Call, DialectError, Hosted, Unmarkable
 from headstart.dialects.pings import ping_output
 from headstart.planner import Key, Outcome, Plan, Planner, Wake
 from headstart.prompt import Chain, Known
-from headstart.providers import Ticket, Trace
+from headstart.providers import Trace
+from headstart.server.gateway.case import Case, Ending
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.insertion import asking_for_usage
 from headstart.server.gateway.isolation import CHANGING, Bond, Isolation, bound, chained_to
@@ -41,46 +41,6 @@ Sink = Callable[[RequestRecord], None]
 Clock = Callable[[], float]
 Traced = Callable[[str, str, Trace | None, Trace | None], None]
 """Is told a provider, a model, and what a request left behind there and in automatic mode."""
-
-
-@dataclass(slots=True)
-class Case:
-    """One request that was read, until its record is written."""
-
-    id: str
-    came: float
-    tenant: str
-    target: Target
-    call: Call
-    model: Model
-    chain: Chain
-    plan: Plan
-    ticket: Ticket
-    header: str
-    version: str | None
-    sent: bytes | None
-    """The body as it went out, where it may be repeated."""
-    prompt: str | None = None
-    """The client's body, where prompts are stored."""
-    routing: tuple[str, str] | None = None
-    """A header that goes out with it: where the provider routes by one."""
-    apart: bool = False
-    """Tenants share the upstream's credential, and this one's entries are its own."""
-    waited: float = 0.0
-    """Seconds that it was held back for another one's sake."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What became of a request."""
-
-    status: int
-    whole: bool
-    """The response came to its end."""
-    facts: Facts
-    """What it said of itself, as far as it came."""
-    ttft: float | None
-    latency: float
 
 
 class Accountant:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from io import BytesIO
-from typing import Protocol
 
 import aiohttp
 from multidict import CIMultiDict
@@ -18,10 +17,10 @@ from headstart.server.gateway.body import Left
 from headstart.server.gateway.client import Client, timeout_of
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.headers import response_headers
-from headstart.server.gateway.tap import Tap
+from headstart.server.gateway.routed import Routed
+from headstart.server.gateway.tap import QuietTap
 from headstart.server.record import CLIENT_GONE
 from headstart.server.upstreams import Upstream
-from headstart.usage import Usage
 
 PLAN_HEADER = b"x-headstart-plan"
 _NO_REPLICA = DialectError(503, "overloaded_error", "no replica takes requests at the moment")
@@ -36,25 +35,6 @@ _PATIENCE = 0.02
 Data = bytes | BytesIO | AsyncIterator[bytes] | None
 
 
-class Routed(Protocol):
-    """A request that one of several servers answers (``replicas.Route``)."""
-
-    async def first(self) -> URL | None:
-        """Where it goes; None: nobody can take it."""
-
-    def elsewhere(self, error: BaseException) -> URL | None:
-        """No head of an answer came: where it goes instead."""
-
-    def begun(self, good: bool) -> None:
-        """The first byte of a good response came, or there will be none."""
-
-    def mark(self) -> tuple[bytes, bytes] | None:
-        """A header for the client."""
-
-    def over(self, status: int, whole: bool, usage: Usage | None) -> None:
-        """What became of it."""
-
-
 class Exchange:
     """Sends one request and streams its response. ``run`` raises nothing of the upstream's."""
 
@@ -67,6 +47,7 @@ class Exchange:
         "_receive",
         "_send",
         "_started",
+        "_tap",
         "_task",
         "_watcher",
         "again",
@@ -76,7 +57,6 @@ class Exchange:
         "latency",
         "route",
         "status",
-        "tap",
         "ttft",
         "whole",
     )
@@ -87,6 +67,7 @@ class Exchange:
         self._client = client
         self._faults = faults
         self._hosted = hosted
+        self._tap = QuietTap(hosted, faults)
         self._receive = receive
         self._send = send
         self._started = time.perf_counter()
@@ -104,7 +85,6 @@ class Exchange:
         once more instead, if there is one. Asked once."""
         self.route: Routed | None = None
         """Where it goes, and where else if that fails; None: to the URL that is given."""
-        self.tap: Tap | None = None
         self.status = CLIENT_GONE
         self.ttft: float | None = None
         self.latency = 0.0
@@ -219,8 +199,7 @@ class Exchange:
             headers.append((PLAN_HEADER, header.encode("latin-1", "replace")))
         if self.route is not None and (mark := self.route.mark()) is not None:
             headers.append(mark)
-        if self._hosted is not None:
-            self._open_tap(response)
+        self._tap.open(response.headers)
         self.status = response.status
         good = 200 <= response.status < 300
         if not good:
@@ -243,7 +222,7 @@ class Exchange:
                     await self._last(chunk)
                     return
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
-            self._copy(chunk)
+            self._tap.feed(chunk)
         await self._last(b"")
 
     def _tell(self, good: bool) -> None:
@@ -257,34 +236,11 @@ class Exchange:
         self._over = True
         self.whole = True
         await self._send({"type": "http.response.body", "body": chunk})
-        self._copy(chunk)
-
-    def _open_tap(self, response: aiohttp.ClientResponse) -> None:
-        assert self._hosted is not None
-        kind = response.headers.get("content-type", "")
-        stream = kind.startswith(("text/event-stream", "application/vnd.amazon.eventstream"))
-        encoding = response.headers.get("content-encoding", "")
-        try:
-            self.tap = Tap(self._hosted, stream=stream, encoding=encoding)
-        except Exception as error:
-            self._faults.note("usage", error)
-
-    def _copy(self, chunk: bytes) -> None:
-        if self.tap is None:
-            return
-        try:
-            self.tap.feed(chunk)
-        except Exception as error:
-            self._faults.note("usage", error)
-            self.tap = None
+        self._tap.feed(chunk)
 
     def facts(self) -> Facts:
         """What the response said of itself."""
-        try:
-            return self.tap.facts() if self.tap is not None else Facts()
-        except Exception as error:
-            self._faults.note("usage", error)
-            return Facts()
+        return self._tap.facts()
 
     async def refuse(self, error: DialectError) -> None:
         """An answer of the gateway's own, in the words of the request's dialect."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from headstart.planner import Followers, Key, Runner, Seat, runner_of
-from headstart.server.gateway.accountant import Case
+from headstart.server.gateway.case import Case
 from headstart.server.gateway.faults import Faults
 
 READ: Final = "read"

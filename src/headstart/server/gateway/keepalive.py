@@ -18,7 +18,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from headstart.planner import Outcome, Planner, Wake
-from headstart.server.gateway.accountant import Case
+from headstart.server.gateway.case import Case
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.pings import Pinged, Pinger, Sent, Warm, warm_of
 from headstart.server.shared import Lease, Leases

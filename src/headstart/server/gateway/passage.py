@@ -12,7 +12,7 @@ from yarl import URL
 
 from headstart.dialects import DialectError
 from headstart.server.gateway import body as bodies
-from headstart.server.gateway.accountant import Case, Ending
+from headstart.server.gateway.case import Case, Ending
 from headstart.server.gateway.credentials import dropped_headers, without_key
 from headstart.server.gateway.exchange import Data, Exchange
 from headstart.server.gateway.explicit import Turn

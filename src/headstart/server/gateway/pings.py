@@ -20,7 +20,8 @@ from headstart.dialects.pings import ping_body, ping_output
 from headstart.planner import Outcome
 from headstart.prompt import Chain
 from headstart.providers import Ticket
-from headstart.server.gateway.accountant import Case, Traced
+from headstart.server.gateway.accountant import Traced
+from headstart.server.gateway.case import Case
 from headstart.server.gateway.client import Client, timeout_of
 from headstart.server.gateway.faults import Faults
 from headstart.server.gateway.models import Model
@@ -233,10 +234,7 @@ class Pinger:
 
 
 async def _read(response: aiohttp.ClientResponse, hosted: Hosted) -> _Answer:
-    kind = response.headers.get("content-type", "")
-    stream = kind.startswith(("text/event-stream", "application/vnd.amazon.eventstream"))
-    encoding = response.headers.get("content-encoding", "")
-    tap = Tap(hosted, stream=stream, encoding=encoding)
+    tap = Tap.of(hosted, response.headers)
     async for chunk in response.content.iter_any():
         tap.feed(chunk)
     return _Answer(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from headstart.dialects import Diagnosis
+from headstart.server.gateway.case import Case, Ending
 from headstart.usage import MissReason, RequestRecord, Usage
-
-if TYPE_CHECKING:
-    from headstart.server.gateway.accountant import Case, Ending
 
 _NOTHING = Usage()
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from headstart.dialects import Facts, Hosted, UsageReader
 from headstart.server.gateway.decoding import Decoder, decoder_of
+from headstart.server.gateway.faults import Faults
 
 MOST_BYTES = 16 << 20
 """Of a response that is no stream; a longer one has no usage."""
 _BATCH = 64 << 10
 """Bytes of a stream that are looked at together."""
+_STREAMS = ("text/event-stream", "application/vnd.amazon.eventstream")
 
 
 class Tap:
@@ -24,6 +28,12 @@ class Tap:
         self._held: list[bytes] = []
         self._size = 0
         self._broken = self._decoder is None
+
+    @classmethod
+    def of(cls, hosted: Hosted, headers: Mapping[str, str]) -> Tap:
+        """For a response with these headers, in any case."""
+        stream = headers.get("content-type", "").startswith(_STREAMS)
+        return cls(hosted, stream=stream, encoding=headers.get("content-encoding", ""))
 
     def feed(self, chunk: bytes) -> None:
         """The next bytes as they came. May raise what a decoder raises."""
@@ -58,3 +68,41 @@ class Tap:
         except Exception:
             self._broken = True
             raise
+
+
+class QuietTap:
+    """A tap that a client's response may go through: a fault of ours is counted, and ends the
+    reading alone."""
+
+    __slots__ = ("_faults", "_hosted", "_tap")
+
+    def __init__(self, hosted: Hosted | None, faults: Faults) -> None:
+        """``hosted``: None for a response that says nothing of itself."""
+        self._hosted = hosted
+        self._faults = faults
+        self._tap: Tap | None = None
+
+    def open(self, headers: Mapping[str, str]) -> None:
+        """The response's headers came."""
+        try:
+            self._tap = Tap.of(self._hosted, headers) if self._hosted is not None else None
+        except Exception as error:
+            self._faults.note("usage", error)
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes as they came."""
+        if self._tap is None:
+            return
+        try:
+            self._tap.feed(chunk)
+        except Exception as error:
+            self._faults.note("usage", error)
+            self._tap = None
+
+    def facts(self) -> Facts:
+        """What the response said, as far as it came."""
+        try:
+            return self._tap.facts() if self._tap is not None else Facts()
+        except Exception as error:
+            self._faults.note("usage", error)
+            return Facts()

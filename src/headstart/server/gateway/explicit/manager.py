@@ -14,7 +14,7 @@ from yarl import URL
 from headstart.dialects import Gemini, Unmarkable
 from headstart.planner import Allowance, Demand, ExplicitPlanner, Key, Prefix
 from headstart.prompt import Chain
-from headstart.server.gateway.accountant import Case, Ending
+from headstart.server.gateway.case import Case, Ending
 from headstart.server.gateway.credentials import Credentials
 from headstart.server.gateway.explicit.journal import Journal
 from headstart.server.gateway.explicit.keeper import Keeper

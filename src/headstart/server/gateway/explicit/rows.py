@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from headstart.server.gateway.accountant import Case
+from headstart.server.gateway.case import Case
 from headstart.server.gateway.explicit.objects import Held
 from headstart.usage import CACHE_CREATED, CACHE_STORED, RequestRecord, Usage
 

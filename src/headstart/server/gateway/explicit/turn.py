@@ -12,7 +12,7 @@ from headstart.planner import LEAST_TTL, Prefix, Terms
 from headstart.pricing import storage_of
 from headstart.prompt import Chain, Kind, Prompt
 from headstart.providers import minimum_of
-from headstart.server.gateway.accountant import Case
+from headstart.server.gateway.case import Case
 from headstart.server.gateway.explicit.objects import Group, Held, Objects
 from headstart.server.gateway.explicit.site import Place, place_of
 
