@@ -9,14 +9,13 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from headstart.planner import Outcome, Plan, TrafficPlanner, Wake
 from headstart.server import EmbeddedServer
 from headstart.server.emulate import State, create_emulator, emulated_accounts
 from headstart.server.gateway import GatewayApp, Upstream, create_gateway
 from headstart.usage import RequestRecord
 from tests.kv.tiers.support import free_port
+from tests.server.shared.child import PERIOD, Always
 
-PERIOD = 285.0
 SHARE = 0.3 / PERIOD
 """Leases of 0.3 s: the clock of the tests goes on at once, and Valkey's does not."""
 BODY = {
@@ -25,20 +24,6 @@ BODY = {
     "system": "The mill of Kalmar grinds rye. " * 400,
     "messages": [{"role": "user", "content": "x"}],
 }
-
-
-class Always(TrafficPlanner):
-    """Wants to ping all that was written, whatever others tell: the lease alone decides."""
-
-    def settle(self, plan: Plan, outcome: Outcome) -> Wake | None:
-        super().settle(plan, outcome)
-        return Wake(outcome.started + PERIOD, plan.serial, 0, PERIOD) if plan.placements else None
-
-    def due(self, wake: Wake, now: float) -> bool:
-        return True
-
-    def pinged(self, wake: Wake, outcome: Outcome) -> Wake | None:
-        return wake._replace(at=outcome.started + PERIOD) if outcome.ok else None
 
 
 class Two:
