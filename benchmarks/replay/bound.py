@@ -3,7 +3,8 @@
 The problem is relaxed to one for each run of tokens that are always used together: knowing
 all of its future, what does it cost at least? A read may refresh it, and make it last longer,
 at no further price; any number of directives may stand at once. A run can be read only if
-an earlier request had a place for a directive at its end or after it, on the same path.
+an earlier request had a place for a directive at its end or after it, on the same path; where
+it can't, it may be paid as plain input and stay cached for those on another path.
 
 A ping reads all of a prompt up to some place. Its price may be shared out among the prompt's
 runs in any way that gives no leading part of them more than reading that part costs: by
@@ -103,12 +104,12 @@ def _used(run: _Run, now: float, tokens: int, readable: bool, pings: bool) -> _R
     live = inf
     lost = run.none
     for cost, ttl in zip((run.short, run.long), _TTLS, strict=True):
-        if readable and gap < ttl:
+        if gap < ttl:
             live = min(live, cost)
-        elif readable and pings and cost < inf:
+        elif pings and cost < inf:
             live = min(live, cost + run.ping * _bridge(gap, ttl))
         lost = min(lost, cost)
-    live += READ * tokens
+    live += READ * tokens if readable else tokens
     return _Run(
         lost + tokens,
         min(live, lost + WRITES[SHORT] * tokens),

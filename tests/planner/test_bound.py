@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.replay.adversarial import traffics
@@ -76,6 +76,9 @@ def at_random(calls: list[Call], rng: random.Random, *, pings: bool) -> float:
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(STEP, min_size=1, max_size=25), st.integers(0, 2**32))
+@example(  # A request that can read nothing leaves what is cached for others.
+    [*[("grow", 1, 0.0, 0)] * 4, ("part", 1, 0.0, 1), ("again", 1, 0.0, 0)], 0
+)
 def test_no_policy_beats_its_bound(steps: list[tuple[str, int, float, int]], seed: int) -> None:
     calls, rng = calls_of(steps), random.Random(seed)
     least, with_pings = bound(calls, False) - 1e-6, bound(calls, True) - 1e-6
