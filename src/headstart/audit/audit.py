@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final
 
 from headstart.audit.blocks import shortened
 from headstart.audit.culprits import culprits_of
-from headstart.audit.curves import curves_of
+from headstart.audit.curves import CAPACITY, curves_of
 from headstart.audit.digest import Digester
 from headstart.audit.families import Families
-from headstart.audit.findings import VERSION, Audit, Source
+from headstart.audit.findings import VERSION, Audit, Curve, Family, Source
+from headstart.audit.jobs import shared
 from headstart.audit.log import Gatherer, Log
 from headstart.audit.options import Options, Progress, silent
+from headstart.audit.outcome import Outcome
 from headstart.audit.present import now_of
 from headstart.audit.reading import read_logs
 from headstart.audit.record import Broken, Record
-from headstart.audit.replay import World
-from headstart.audit.trial import tried
+from headstart.audit.trial import Trial, tried
 from headstart.audit.trust import ratios, trust_of
 from headstart.audit.verdict import verdict_of
-from headstart.audit.whatif import options_of
+from headstart.audit.whatif import Way, options_of, ways_of
+from headstart.audit.world import World
 from headstart.providers import UnknownProvider
 
-_STEPS = 20
+_STEPS: Final = 20
 """Replays of an ordinary audit."""
+_LARGE: Final = 20_000
+"""Requests to replay in all that are worth another process."""
 
 
 def audit(
@@ -87,8 +93,11 @@ def audited(log: Log, sources: tuple[Source, ...], progress: Progress = silent) 
     now = now_of(world, trial.base)
     # Trust names the ratios of models in the log alone: before others join them.
     trust = trust_of(world, trial.base)
-    options = options_of(world, trial, now, together, step)
-    curves = curves_of(world, trial.base.input)
+    ways = list(ways_of(world, trial))
+    outcomes, curves, told = _tried(world, trial, ways, families, step)
+    if curves and CAPACITY not in [curve.name for curve in curves]:
+        log.notes.append("no hit rates over capacity: they need numpy (headstart[sim])")
+    options = options_of(world, trial.base, now, together, zip(ways, outcomes, strict=True))
     progress("replaying", steps[0] + 1, steps[0] + 1)
     return Audit(
         VERSION,
@@ -96,7 +105,7 @@ def audited(log: Log, sources: tuple[Source, ...], progress: Progress = silent) 
         verdict_of(world, trial, now, options, culprits, together),
         now,
         trust,
-        families.told(),
+        told,
         culprits,
         together,
         latent,
@@ -104,6 +113,17 @@ def audited(log: Log, sources: tuple[Source, ...], progress: Progress = silent) 
         curves,
         tuple(log.notes),
     )
+
+
+def _tried(
+    world: World, trial: Trial, ways: Sequence[Way], families: Families, step: Callable[[], None]
+) -> tuple[list[Outcome], tuple[Curve, ...], tuple[Family, ...]]:
+    """What needs nothing but the trial, on all cores."""
+    tasks: list[Callable[[], Any]] = [way.run for way in ways]
+    tasks += [partial(curves_of, world, trial.base.input), families.told]
+    worth = sum(way.rows for way in ways) >= _LARGE
+    *outcomes, curves, told = shared(tasks, world.log.options.workers, step, worth=worth)
+    return outcomes, curves, told
 
 
 def _assume(world: World) -> None:

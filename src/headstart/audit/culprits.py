@@ -10,12 +10,14 @@ from headstart.audit.families import Families
 from headstart.audit.findings import Culprit, Fix, Latent, Spot
 from headstart.audit.jobs import Job, replayed
 from headstart.audit.latent import latent_of
+from headstart.audit.outcome import Outcome
 from headstart.audit.partings import Pair
 from headstart.audit.remedies import Remedy, remedies
-from headstart.audit.replay import Change, Outcome, World
+from headstart.audit.replay import Change
 from headstart.audit.spots import spot, where
 from headstart.audit.suspects import Suspect
 from headstart.audit.trial import Trial, Verdicted, changes_of
+from headstart.audit.world import World
 from headstart.prompt import VolatileKind
 from headstart.prompt.volatile_compare import changed
 
@@ -174,7 +176,7 @@ def _fixes(
         for remedy in found
         if remedy.changes is not None
     ]
-    outcomes = iter(replayed(world, trial.base, jobs, step))
+    outcomes = iter(replayed(world, jobs, trial.base, step))
     result = []
     for one, found in zip(worst, offered, strict=True):
         fixes = []
@@ -203,7 +205,7 @@ def _together(
     for suspect, remedy in ordered:
         changes += remedy.changes if remedy.changes is not None else changes_of([suspect])
     rows = trial.groups.of([suspect for suspect, _ in chosen])
-    outcome = replayed(world, trial.base, [Job(changes, rows)])[0]
+    outcome = replayed(world, [Job(changes, rows)], trial.base)[0]
     money = saving(trial.base, outcome)
     tokens = outcome.total_read - trial.base.total_read
     names = ", ".join(dict.fromkeys(remedy.action for _, remedy in ordered))

@@ -10,8 +10,9 @@ from typing import Any, Final
 from headstart.audit.links import Links
 from headstart.audit.log import Log
 from headstart.audit.partings import Found
-from headstart.audit.replay import Change, Request
+from headstart.audit.replay import Change
 from headstart.audit.templates import Template
+from headstart.audit.world import Request
 from headstart.prompt import VolatileKind
 from headstart.prompt.diff_shape import aligned
 
@@ -22,7 +23,9 @@ Cured = Mapping[int, Collection[VolatileKind | None] | None]
 
 
 class Same(Change):
-    """Volatile places say what they said the first time. With ``within``, per conversation."""
+    """Volatile places say what they said the first time."""
+
+    apart = True
 
     def __init__(self, log: Log, found: Found, cured: Cured) -> None:
         self._segments = log.segments
@@ -194,6 +197,8 @@ def same_scope(first: Request, request: Request) -> Request:
 class Ruled(Change):
     """Other rules, for some models or for all."""
 
+    apart = True
+
     def __init__(
         self, knobs: Mapping[str, Any], models: Collection[tuple[str, str]] | None = None
     ) -> None:
@@ -208,6 +213,8 @@ class Ruled(Change):
 
 class Marked(Change):
     """Other directives on some rows (all of them if None)."""
+
+    apart = True
 
     def __init__(
         self,

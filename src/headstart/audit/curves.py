@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from headstart.audit.faces import PIECE
 from headstart.audit.findings import Curve
 from headstart.audit.log import Log
-from headstart.audit.replay import World
+from headstart.audit.world import World
 from headstart.prefix.workload import Call, Workload
 from headstart.pricing import (
     OPEN_MODELS,
@@ -24,6 +24,7 @@ from headstart.pricing import (
 from headstart.prompt import CUT_BYTES
 
 TTLS: Final = (10, 30, 60, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400)
+CAPACITY: Final = "capacity"
 _POINTS: Final = 40
 _MOST_BLOCKS: Final = 20_000_000
 _LEAST_BLOCK: Final = 128
@@ -135,7 +136,6 @@ def _by_capacity(world: World, workload: Workload) -> Curve | None:
     try:
         from headstart.prefix.curve import hit_curve
     except ModuleNotFoundError:
-        world.log.notes.append("no hit rates over capacity: they need numpy (headstart[sim])")
         return None
     hits = hit_curve(workload).by_capacity()
     last = len(hits) - 1
@@ -145,7 +145,7 @@ def _by_capacity(world: World, workload: Workload) -> Curve | None:
     held = [place * workload.block_tokens for place in places]
     tokens = workload.tokens
     return Curve(
-        "capacity",
+        CAPACITY,
         tuple(map(float, held)),
         tuple(float(hits[place]) * workload.block_tokens / tokens for place in places),
         tuple(count * size for count in held),

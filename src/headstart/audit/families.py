@@ -7,8 +7,8 @@ from typing import Final
 
 from headstart.audit.findings import Branch, Family
 from headstart.audit.partings import Found
-from headstart.audit.replay import World
 from headstart.audit.spots import where
+from headstart.audit.world import World
 from headstart.prompt import CUT_BYTES
 from headstart.prompt.cuts import digest
 
@@ -43,6 +43,7 @@ class Families:
         self._found = found
         self._groups: dict[bytes, _Group] = {}
         self._of_row: dict[int, bytes] = {}
+        self._versions: dict[int, bytes] = {}
         for row in world.log.rows:
             if row.node:
                 self._add(row.number)
@@ -64,19 +65,23 @@ class Families:
         return tuple(self._told(key) for key in self._ranked[:MOST])
 
     def _add(self, number: int) -> None:
-        segments = self._log.segments_of(self._log.rows[number])
-        faces = self._log.segments.faces
-        key = self._start(segments[0])
+        log, node = self._log, self._log.rows[number].node
+        key = self._start(log.trie.path(node)[0])
         group = self._groups.setdefault(key, _Group(number))
         group.rows.append(number)
-        group.input += self._input[number] or sum(faces[one].tokens for one in segments)
-        version = b""
-        for segment in segments:
-            if faces[segment].kind == 2:
-                break
-            version = digest(version, faces[segment].digest)
-        group.versions.add(version)
+        group.input += self._input[number] or self._world.counted[node]
+        group.versions.add(self._version(self._world.heads[node]))
         self._of_row[number] = key
+
+    def _version(self, head: int) -> bytes:
+        """Of what stands before the messages, by the node where that ends."""
+        found = self._versions.get(head)
+        if found is None:
+            found, faces = b"", self._log.segments.faces
+            for number in self._log.trie.path(head):
+                found = digest(found, faces[number].digest)
+            self._versions[head] = found
+        return found
 
     def _start(self, segment: int) -> bytes:
         """What a family's prompts have in common at the least: the first cut of the first

@@ -6,9 +6,9 @@ from typing import Final
 
 from headstart.audit.families import Families
 from headstart.audit.findings import Latent
-from headstart.audit.replay import World
 from headstart.audit.spots import spot, where
 from headstart.audit.trial import Trial
+from headstart.audit.world import World
 from headstart.prompt import VolatileKind, spans
 from headstart.prompt.remedies import remedy
 
@@ -39,15 +39,15 @@ _KINDS: Final = frozenset(
 def latent_of(world: World, trial: Trial, families: Families) -> tuple[Latent, ...]:
     """Those of most requests first."""
     log, faces = world.log, world.log.segments.faces
-    counts: dict[int, list[int]] = {}
+    heads: dict[int, list[int]] = {}
     for row in log.rows:
-        if row.blocks or not world.known(row):
-            continue
-        for at, number in enumerate(log.segments_of(row)):
-            if faces[number].kind == 2:
-                break
+        if not row.blocks and world.known(row):
+            heads.setdefault(world.heads[row.node], []).append(row.number)
+    counts: dict[int, list[int]] = {}
+    for head, rows in heads.items():
+        for at, number in enumerate(log.trie.path(head)):
             if faces[number].digest not in trial.found.of_digest:
-                counts.setdefault(number, [0, row.number, at])[0] += 1
+                counts.setdefault(number, [0, rows[0], at])[0] += len(rows)
     often = sorted(counts, key=lambda number: counts[number][0], reverse=True)
     found = []
     for number in often[:_TEXTS]:

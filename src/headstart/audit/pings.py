@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from headstart.audit.log import Row
-from headstart.audit.replay import Change, Request, World
+from headstart.audit.replay import Change
+from headstart.audit.world import Request, World
 
 _EARLY: Final = 0.9
 """Of the lifetime: when a ping goes out."""
@@ -14,12 +15,11 @@ MOST_PINGS: Final = 12
 """In one pause."""
 
 
-def lifetime(world: World, request: Request) -> float:
+def lifetime(world: World, request: Request | Row) -> float:
     """Seconds that what a request writes lives after its last use."""
+    if request.marks:
+        return min(ttl for _, ttl in request.marks)
     rules = world.rules(request.provider, request.model)
-    asked = [ttl for _, ttl in request.marks]
-    if asked:
-        return min(asked)
     return rules.lifetimes[0].seconds if rules.lifetimes else float("inf")
 
 
@@ -37,6 +37,8 @@ def next_uses(world: World, times: Sequence[float]) -> dict[int, float]:
 
 class KeptAlive(Change):
     """What a conversation has read or written is read now and then until it goes on."""
+
+    apart = True
 
     def __init__(
         self,
@@ -58,16 +60,16 @@ class KeptAlive(Change):
         """Whether there is any pause that is longer than a lifetime."""
         log, known = self._world.log, self._world.known
         rows = (log.rows[number] for number in self._next)
-        return any(known(row) and self._count(self._world.request(row)) for row in rows)
+        return any(known(row) and self._count(row.number, row) for row in rows)
 
     def pings(self, request: Request) -> Iterable[Request]:
-        count = self._count(request)
+        count = self._count(request.row.number, request)
         step = lifetime(self._world, request) * _EARLY
         for i in range(1, count + 1):
             yield request._replace(time=request.time + i * step, ping=True, free=self._free)
 
-    def _count(self, request: Request) -> int:
-        until = self._next.get(request.row.number)
+    def _count(self, number: int, request: Request | Row) -> int:
+        until = self._next.get(number)
         life = lifetime(self._world, request)
         if until is None or until - request.time < life:
             return 0
@@ -78,6 +80,8 @@ class KeptAlive(Change):
 class Unpaused(Change):
     """Nobody rested for longer than a lifetime: all requests of an application after such a
     pause come earlier by it."""
+
+    apart = True
 
     def __init__(self, times: Sequence[float]) -> None:
         """``times``: of each row."""
@@ -96,7 +100,7 @@ def unpaused(world: World, apps: Sequence[object]) -> list[float]:
     for row in rows:
         app = apps[row.number]
         if world.known(row):
-            life = lifetime(world, world.request(row))
+            life = lifetime(world, row)
             lives[app] = min(life, lives.get(app, life))
         if app in last:
             usual.setdefault(app, []).append(row.time - last[app])

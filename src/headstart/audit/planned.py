@@ -12,7 +12,9 @@ from typing import Final
 from headstart.audit.chains import Asked, Chains
 from headstart.audit.faces import MARKABLE
 from headstart.audit.log import Row
-from headstart.audit.replay import LIMIT, Outcome, Request, World
+from headstart.audit.outcome import Outcome
+from headstart.audit.replay import LIMIT
+from headstart.audit.world import Request, World
 from headstart.planner import Features, Key, PlannedRequest, Rates, TrafficPlanner, rates_of
 from headstart.planner import Outcome as Settled
 from headstart.prompt import Chain, Mark

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import isnan
-from typing import Final
+from typing import Final, NamedTuple
 
 from headstart.audit.findings import Now, Tally
 from headstart.audit.log import Row
-from headstart.audit.replay import Outcome, World
+from headstart.audit.outcome import Outcome
+from headstart.audit.world import World
 from headstart.prompt.cuts import digest
 
 _MOST_VERSIONS: Final = 50
@@ -51,58 +53,71 @@ class _Sum:
             self.hits,
         )
 
+    def add(self, one: _Facts) -> None:
+        """One request."""
+        self.requests += 1
+        self.input += one.input
+        self.read += one.read
+        self.written += one.written
+        self.output += one.output
+        self.hits += one.read > 0
+        self.recorded += one.recorded
+        if one.cost is not None:
+            self.cost = (self.cost or 0.0) + one.cost
+        if one.uncached is not None:
+            self.uncached = (self.uncached or 0.0) + one.uncached
+
+
+class _Facts(NamedTuple):
+    """What counts of one request."""
+
+    input: int
+    read: int
+    written: int
+    output: int
+    cost: float | None
+    uncached: float | None
+    recorded: bool
+
 
 def now_of(world: World, base: Outcome) -> Now:
     """All requests, and by one column each."""
     log = world.log
     rows = [row for row in log.rows if not row.failed]
+    facts = [_facts(world, base, row) for row in rows]
     calendar = log.timed and bool(rows) and rows[-1].time >= _CALENDAR
+
+    def by(name: Callable[[Row], str]) -> list[Tally]:
+        """The biggest first."""
+        sums: dict[str, _Sum] = {}
+        for row, one in zip(rows, facts, strict=True):
+            sums.setdefault(name(row), _Sum()).add(one)
+        found = [one.tally(key) for key, one in sums.items()]
+        return sorted(found, key=lambda tally: tally.input, reverse=True)
+
     return Now(
-        _tallies(world, base, rows, lambda row: "all")[0] if rows else _Sum().tally("all"),
-        tuple(_tallies(world, base, rows, lambda row: row.model or "?")),
-        tuple(_tallies(world, base, rows, lambda row: row.provider or "?")),
-        tuple(sorted(_tallies(world, base, rows, _day), key=_named)) if calendar else (),
-        tuple(sorted(_tallies(world, base, rows, _hour), key=_named)) if calendar else (),
-        tuple(_tallies(world, base, rows, lambda row: row.kind or "unnamed")),
-        tuple(_tallies(world, base, rows, _Versions(world).of)[:_MOST_VERSIONS]),
+        by(lambda row: "all")[0] if rows else _Sum().tally("all"),
+        tuple(by(lambda row: row.model or "?")),
+        tuple(by(lambda row: row.provider or "?")),
+        tuple(sorted(by(_day), key=_named)) if calendar else (),
+        tuple(sorted(by(_hour), key=_named)) if calendar else (),
+        tuple(by(lambda row: row.kind or "unnamed")),
+        tuple(by(_Versions(world).of)[:_MOST_VERSIONS]),
         log.seconds,
         len({world.lanes[row.number] if world.lanes else row.conversation for row in rows}),
     )
 
 
-def _tallies(
-    world: World, base: Outcome, rows: Iterable[Row], key: Callable[[Row], str]
-) -> list[Tally]:
-    """The biggest first."""
-    sums: dict[str, _Sum] = {}
-    for row in rows:
-        _add(sums.setdefault(key(row), _Sum()), world, base, row)
-    found = [one.tally(name) for name, one in sums.items()]
-    return sorted(found, key=lambda tally: tally.input, reverse=True)
-
-
-def _add(total: _Sum, world: World, base: Outcome, row: Row) -> None:
+def _facts(world: World, base: Outcome, row: Row) -> _Facts:
     number, usage = row.number, row.usage
-    total.requests += 1
-    total.output += row.output
-    if usage is not None:
-        price = world.pricer(row.provider, row.model)
-        read, count, written = usage.read, usage.input, usage.written
-        cost, uncached = price.cost(usage), price.uncached(usage)
-        if row.cost is not None:
-            cost = row.cost
-        total.recorded += 1
-    else:
-        read, count, written = base.read[number], base.input[number], base.written[number]
+    if usage is None:
         cost, uncached = _known(base.cost[number]), _known(base.uncached[number])
-    total.input += count
-    total.read += read
-    total.written += written
-    total.hits += read > 0
-    if cost is not None:
-        total.cost = (total.cost or 0.0) + cost
-    if uncached is not None:
-        total.uncached = (total.uncached or 0.0) + uncached
+        tokens = base.input[number], base.read[number], base.written[number]
+        return _Facts(*tokens, row.output, cost, uncached, False)
+    price = world.pricer(row.provider, row.model)
+    cost = row.cost if row.cost is not None else price.cost(usage)
+    tokens = usage.input, usage.read, usage.written
+    return _Facts(*tokens, row.output, cost, price.uncached(usage), True)
 
 
 def _known(cost: float) -> float | None:
@@ -110,11 +125,18 @@ def _known(cost: float) -> float | None:
 
 
 def _day(row: Row) -> str:
-    return datetime.fromtimestamp(row.time, UTC).strftime("%Y-%m-%d")
+    return _moment(row.time // 3600)[0]
 
 
 def _hour(row: Row) -> str:
-    return datetime.fromtimestamp(row.time, UTC).strftime("%H:00")
+    return _moment(row.time // 3600)[1]
+
+
+@lru_cache(1024)
+def _moment(hours: float) -> tuple[str, str]:
+    """Day and hour that so many hours since 1970 are."""
+    moment = datetime.fromtimestamp(hours * 3600, UTC)
+    return moment.strftime("%Y-%m-%d"), moment.strftime("%H:00")
 
 
 def _named(tally: Tally) -> str:
@@ -125,24 +147,18 @@ class _Versions:
     """Names of what stands before the messages."""
 
     def __init__(self, world: World) -> None:
-        self._log = world.log
+        self._world = world
         self._names: dict[int, str] = {}
 
     def of(self, row: Row) -> str:
         """A short digest; "" for a prompt without tools and system text."""
-        trie, faces = self._log.trie, self._log.segments.faces
-        node, climbed = row.node, list[int]()
-        while node and node not in self._names and faces[trie.segment[node]].kind == 2:
-            climbed.append(node)
-            node = trie.parent[node]
-        name = self._names.get(node)
+        head = self._world.heads[row.node]
+        name = self._names.get(head)
         if name is None:
-            key = b""
-            for number in trie.path(node):
-                key = digest(key, faces[number].digest)
-            name = self._names[node] = key.hex()[:8]
-        for one in climbed:
-            self._names[one] = name
+            key, log = b"", self._world.log
+            for number in log.trie.path(head):
+                key = digest(key, log.segments.faces[number].digest)
+            name = self._names[head] = key.hex()[:8]
         return name
 
 

@@ -9,9 +9,10 @@ from typing import Final
 from headstart.audit.cures import Cured, Marked, Ruled, Same
 from headstart.audit.partings import Found
 from headstart.audit.pings import KeptAlive
-from headstart.audit.replay import Change, Request, World
+from headstart.audit.replay import Change
 from headstart.audit.suspects import Suspect, best_marks
 from headstart.audit.templates import WHOLE
+from headstart.audit.world import Request, World
 from headstart.prompt import Kind, VolatileKind
 from headstart.prompt.remedies import remedy
 from headstart.prompt.volatile_kinds import CLOCK
@@ -66,6 +67,8 @@ class Moved(Same):
 
 class Apart(Change):
     """Text blocks cut in front of their volatile places, with a breakpoint there."""
+
+    apart = True
 
     def __init__(self, world: World, found: Found, templates: Sequence[int]) -> None:
         self._world = world

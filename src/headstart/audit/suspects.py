@@ -22,9 +22,11 @@ from headstart.audit.cures import (
 )
 from headstart.audit.links import Links
 from headstart.audit.log import Log
+from headstart.audit.outcome import Outcome
 from headstart.audit.partings import Cause, Found, Pair
 from headstart.audit.pings import KeptAlive, Unpaused, unpaused
-from headstart.audit.replay import Change, Outcome, Request, World, markable_end
+from headstart.audit.replay import Change
+from headstart.audit.world import Request, World, markable_end
 from headstart.prompt import Kind, VolatileKind
 from headstart.providers import Rules, minimum_of
 from headstart.usage import MissReason
@@ -94,17 +96,16 @@ def _suspect(
     return Suspect(cause.cause, reason, cause.section, (change,), pairs, templates, order=order)
 
 
-def applications(log: Log, links: Links, found: Found) -> list[object]:
+def applications(world: World, links: Links, found: Found) -> list[object]:
     """Of each row: what its conversation's first request had in front of its messages."""
-    faces, trie = log.segments.faces, log.trie
+    log, trie = world.log, world.log.trie
+    faces = log.segments.faces
     apps: dict[int, object] = {}
     result: list[object] = []
     for row in log.rows:
         lane = links.lanes[row.number]
         if lane not in apps:
-            node = log.rows[lane].node
-            while node and faces[trie.segment[node]].kind == 2:
-                node = trie.parent[node]
+            node = world.heads[log.rows[lane].node]
             key = faces[trie.segment[node]].digest if node else b""
             apps[lane] = found.of_digest.get(key, key)
         result.append(apps[lane])

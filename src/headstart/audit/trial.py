@@ -10,9 +10,11 @@ from typing import Final
 from headstart.audit.cures import Restored, Same, ToolsInOrder
 from headstart.audit.jobs import Job, replayed
 from headstart.audit.links import Links
+from headstart.audit.outcome import Outcome
 from headstart.audit.partings import Found, Partings
-from headstart.audit.replay import Change, Outcome, Replay, World
+from headstart.audit.replay import Change
 from headstart.audit.suspects import Suspect, applications, by_content, by_rule
+from headstart.audit.world import World
 
 LEAST: Final = 0.001
 """Share of all input that is worth naming a culprit for."""
@@ -51,17 +53,15 @@ def tried(world: World, step: Callable[[], None] = lambda: None) -> Trial:
     known = [world.known(row) for row in log.rows]
     links = Links(log, known)
     world.lanes = links.lanes
-    base = Replay(world, why=True).run(log.rows)
-    step()
+    base = replayed(world, [Job(why=True)], step=step)[0]
     found = Partings(log, links).found
     content = by_content(log, links, found)
     cured = base
     if content:
         every: list[Change] = [Same(log, found, {t.number: None for t in found.templates})]
         every += [ToolsInOrder(log), Restored(log, links, found.moved)]
-        cured = Replay(world, every, why=True).run(log.rows)
-        step()
-    apps = applications(log, links, found)
+        cured = replayed(world, [Job(every, why=True)], step=step)[0]
+    apps = applications(world, links, found)
     suspects = [*content, *by_rule(world, [base, cured], apps)]
     return _judged(world, links, found, base, suspects, step)
 
@@ -82,33 +82,57 @@ def _judged(
 ) -> Trial:
     groups = Groups(world, found)
     least = LEAST * base.total_input
-    jobs = [Job(changes_of(suspects), groups.of(suspects))] if suspects else []
-    jobs += [Job(one.changes, groups.of([one])) for one in suspects]
-    if len(suspects) > 1:
-        for one in suspects:
-            others = [other for other in suspects if other is not one]
-            jobs.append(Job(changes_of(others), groups.of(others)))
-    together, *outcomes = replayed(world, base, jobs, step) or [base]
-    culprits, content = [], any(one.section is not None for one in suspects)
-    for number, suspect in enumerate(suspects):
-        alone = outcomes[number]
-        lost = behind = max(0, alone.total_read - base.total_read)
-        if len(suspects) > 1:
-            rest = outcomes[len(suspects) + number]
-            behind = max(0, together.total_read - rest.total_read)
+    without = _Without(world, groups, base, suspects, step)
+    every = frozenset(range(len(suspects)))
+    alone, others = [frozenset({i}) for i in every], [every - {i} for i in every]
+    without.replay([every, *alone, *others])
+    culprits, kept = [], set()
+    content = any(one.section is not None for one in suspects)
+    for i, suspect in enumerate(suspects):
+        outcome = without.of(alone[i])
+        lost = max(0, outcome.total_read - base.total_read)
+        behind = max(0, without.of(every).total_read - without.of(others[i]).total_read)
         # What a rule takes only because of contents that are to blame anyway is no cause.
         if suspect.section is None and content and behind <= least:
             continue
         if max(lost, behind) > least:
-            better = sum(x > y for x, y in zip(alone.read, base.read, strict=True))
-            culprits.append(Verdicted(suspect, alone, lost, behind, better))
-    if len(culprits) < len(suspects):
-        kept = [one.suspect for one in culprits]
-        together = base
-        if kept:
-            job = Job(changes_of(kept), groups.of(kept))
-            together = replayed(world, base, [job], step)[0]
-    return Trial(base, links, found, groups, culprits, together)
+            better = sum(x > y for x, y in zip(outcome.read, base.read, strict=True))
+            culprits.append(Verdicted(suspect, outcome, lost, behind, better))
+            kept.add(i)
+    without.replay([frozenset(kept)])
+    return Trial(base, links, found, groups, culprits, without.of(frozenset(kept)))
+
+
+class _Without:
+    """The log without some of the suspects, by their indices; each set is replayed once."""
+
+    def __init__(
+        self,
+        world: World,
+        groups: Groups,
+        base: Outcome,
+        suspects: Sequence[Suspect],
+        step: Callable[[], None],
+    ) -> None:
+        self._world = world
+        self._groups = groups
+        self._suspects = suspects
+        self._step = step
+        self._known: dict[frozenset[int], Outcome] = {frozenset(): base}
+
+    def of(self, some: frozenset[int]) -> Outcome:
+        """KeyError where it was not replayed."""
+        return self._known[some]
+
+    def replay(self, sets: Sequence[frozenset[int]]) -> None:
+        """Those that were not."""
+        new = [some for some in dict.fromkeys(sets) if some not in self._known]
+        jobs = [self._job([self._suspects[i] for i in sorted(some)]) for some in new]
+        outcomes = replayed(self._world, jobs, self.of(frozenset()), self._step)
+        self._known.update(zip(new, outcomes, strict=True))
+
+    def _job(self, some: Sequence[Suspect]) -> Job:
+        return Job(changes_of(some), self._groups.of(some))
 
 
 class Groups:

@@ -7,7 +7,8 @@ from typing import Final
 
 from headstart.audit.findings import Trust
 from headstart.audit.log import Row
-from headstart.audit.replay import Outcome, World
+from headstart.audit.outcome import Outcome
+from headstart.audit.world import World
 from headstart.tokens import counter_of
 
 CLOSE: Final = 0.02
@@ -21,11 +22,10 @@ _FURTHEST: Final = 4.0
 def ratios(world: World) -> dict[tuple[str, str], float]:
     """What recorded usage says of the tokens counted here, by provider and model."""
     sums: dict[tuple[str, str], list[int]] = {}
-    faces = world.log.segments.faces
     for row in world.log.rows:
         if row.usage is None or row.failed or row.blocks or not world.known(row):
             continue
-        counted = sum(faces[number].tokens for number in world.log.segments_of(row))
+        counted = world.counted[row.node]
         actual = row.usage.input
         if counted < _LEAST or not counted / _FURTHEST <= actual <= counted * _FURTHEST:
             continue

@@ -7,8 +7,8 @@ from typing import Final
 
 from headstart.audit.findings import Culprit, Fix, Now, Option, Verdict
 from headstart.audit.pings import lifetime
-from headstart.audit.replay import World
 from headstart.audit.trial import Trial
+from headstart.audit.world import World
 
 _LITTLE: Final = 0.02
 """Of the uncached cost: saving less than that is not worth caring for."""
@@ -39,18 +39,28 @@ def verdict_of(
         return Verdict(False, f"Leave caching off: {off}.", numbers)
     if culprits:
         lost = sum(one.lost for one in culprits[:1])
-        worst = culprits[0].cause.replace("_", " ")
         text = (
-            f"The cache reads {total.hit_rate:.0%} of the input; the worst of "
-            f"{len(culprits)} culprits ({worst}) costs {lost:,} tokens"
+            f"The cache reads {total.hit_rate:.0%} of the input; {_blamed(culprits)} "
+            f"costs {lost:,} tokens"
         )
         if together is not None and together.tokens > 0 and total.input:
             mended = min(1.0, (trial.base.total_read + together.tokens) / trial.base.total_input)
-            text += f", and mending all of them brings it to {mended:.0%}"
+            text += f", and mending {_all(culprits)} raises that to {mended:.0%}"
         return Verdict(True, text + ".", numbers)
     return Verdict(
         True, f"Nothing is to blame: the cache reads {total.hit_rate:.0%} of the input.", numbers
     )
+
+
+def _blamed(culprits: Sequence[Culprit]) -> str:
+    cause = culprits[0].cause.replace("_", " ")
+    if len(culprits) == 1:
+        return f"the one culprit ({cause})"
+    return f"the worst of {len(culprits)} culprits ({cause})"
+
+
+def _all(culprits: Sequence[Culprit]) -> str:
+    return ("", "it", "both")[len(culprits)] if len(culprits) < 3 else "all of them"
 
 
 def _off(world: World, trial: Trial, now: Now, best: float | None) -> str:
@@ -96,7 +106,7 @@ def _sparse(world: World) -> float:
         key = row.provider, row.model
         if key in last:
             gaps += 1
-            late += row.time - last[key] >= lifetime(world, world.request(row))
+            late += row.time - last[key] >= lifetime(world, row)
         last[key] = row.time
     return late / gaps if gaps else 0.0
 

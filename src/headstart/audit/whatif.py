@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
 from headstart.audit.culprits import Scale
 from headstart.audit.cures import Marked
 from headstart.audit.findings import Fix, Now, Option
-from headstart.audit.jobs import shared
+from headstart.audit.outcome import Outcome
 from headstart.audit.planned import planned
 from headstart.audit.present import by_row
-from headstart.audit.replay import Change, Outcome, Replay, Request, World, automatic
+from headstart.audit.replay import Change, Replay
 from headstart.audit.suspects import best_marks
 from headstart.audit.trial import Trial, changes_of
+from headstart.audit.world import Request, World, automatic
 from headstart.prompt import Controls
 from headstart.providers import Rules, UnknownProvider
 from headstart.tokens import counter_of
@@ -33,8 +34,6 @@ _PLANNED: Final = 5_000
 """Requests that the planner is asked about: it takes longer than all emulators."""
 _TRIED: Final = 10_000
 """Requests that any other way is tried on."""
-_LARGE: Final = 20_000
-"""Requests to replay in all that are worth another process."""
 
 
 class As(Change):
@@ -66,18 +65,16 @@ class Way(NamedTuple):
 
 
 def options_of(
-    world: World, trial: Trial, now: Now, together: Fix | None, step: Callable[[], None]
+    world: World,
+    base: Outcome,
+    now: Now,
+    together: Fix | None,
+    tried: Iterable[tuple[Way, Outcome]],
 ) -> tuple[Option, ...]:
-    """The log as it is first, then the cheapest first; ``step`` is called for each."""
-    scale, base = Scale(world.log.seconds), trial.base
+    """The log as it is first, then the cheapest first."""
+    scale = Scale(world.log.seconds)
     found = list(_known(now, base, together, scale))
-    if base.total_input:
-        ways = list(_ways(world, trial))
-        worth = sum(way.rows for way in ways) >= _LARGE
-        tasks = [way.run for way in ways]
-        outcomes = shared(tasks, world.log.options.workers, step, worth=worth)
-        for way, outcome in zip(ways, outcomes, strict=True):
-            found.append(_option(way, outcome, base, scale))
+    found += [_option(way, outcome, base, scale) for way, outcome in tried]
     first = [option for option in found if option.kind == "now"]
     rest = [option for option in found if option.kind != "now"]
     rest.sort(key=lambda option: (option.cost is None, option.cost or 0.0))
@@ -110,9 +107,11 @@ def _option(way: Way, outcome: Outcome, base: Outcome, scale: Scale) -> Option:
     return Option(way.name, way.kind, cost, scale.month(cost), outcome.hit_rate, note)
 
 
-def _ways(world: World, trial: Trial) -> Iterator[Way]:
-    """The longest to try first."""
+def ways_of(world: World, trial: Trial) -> Iterator[Way]:
+    """All that are to be tried, those that take longest first."""
     every = len(world.log.rows)
+    if not trial.base.total_input:
+        return
     most = min(every, _TRIED)
     if _explicit(world) and world.log.options.planner:
         note = "its directives instead of the client's, learned from this traffic, no pings"
@@ -131,13 +130,17 @@ def _ways(world: World, trial: Trial) -> Iterator[Way]:
         place = Marked(_at_end(world, ttl))
         note = "one breakpoint at each prompt's end"
         if ttl is None and _automatic(world):
-            yield Way(name, "automatic", note, lambda: trial.base, every)
+            yield Way(name, "automatic", note, partial(_same, trial.base), every)
         else:
             yield Way(name, "automatic", note, partial(_run, world, [place], most), most)
 
 
 def _run(world: World, changes: Sequence[Change], most: int) -> Outcome:
     return Replay(world, changes).run(world.log.rows[:most])
+
+
+def _same(base: Outcome) -> Outcome:
+    return base
 
 
 def _automatic(world: World) -> bool:
