@@ -13,8 +13,9 @@ from headstart.planner.choice import Choice, Prices, choose
 from headstart.planner.contract import Outcome, Plan, PlannedRequest, Planner, Reason, Wake
 from headstart.planner.facts import Fact, Teller
 from headstart.planner.gaps import Classes
-from headstart.planner.keepalive import KeepAlive, Kept
-from headstart.planner.memory import Memory, Met, scope_of
+from headstart.planner.keepalive import KeepAlive
+from headstart.planner.memory import Memory, Met
+from headstart.planner.pending import Pending
 from headstart.planner.places import candidates, directives
 from headstart.planner.routing import Routing, family_of
 from headstart.prompt import Mark
@@ -22,22 +23,6 @@ from headstart.usage import Usage
 
 MOST_PENDING: Final = 1024
 """Requests under way, or never settled: each keeps its chain."""
-
-
-class _Pending(NamedTuple):
-    """A plan until it is settled."""
-
-    request: PlannedRequest
-    plan: Plan
-    now: float
-    written: tuple[bytes, ...] = ()
-    read: bytes | None = None
-    short: int = 0
-    """Tokens up to the last breakpoint, written or read."""
-    long: int = 0
-    """Of these, tokens that a long entry protects, until ``long_until``."""
-    long_until: float = 0.0
-    teller: Teller | None = None
 
 
 class _Chosen(NamedTuple):
@@ -63,7 +48,7 @@ class TrafficPlanner(Planner):
         self.tell: Callable[[Fact], None] | None = None
         """Gets a fact of each request once nothing more will be known of it, and of each
         ping, for other planners of the same traffic to ``learn``."""
-        self._pending: OrderedDict[int, _Pending] = OrderedDict()
+        self._pending: OrderedDict[int, Pending] = OrderedDict()
         self._serial = 0
         self._now = -inf
 
@@ -116,7 +101,7 @@ class TrafficPlanner(Planner):
             for cost, uncached in fact.spent:
                 budget.spend(cost, uncached)
 
-    def _settled(self, serial: int, pending: _Pending, outcome: Outcome) -> Wake | None:
+    def _settled(self, serial: int, pending: Pending, outcome: Outcome) -> Wake | None:
         request, held = pending.request, self._memory.held
         budget, actual = self._budgets.of(request.key), outcome.usage
         if actual is not None:
@@ -126,34 +111,12 @@ class TrafficPlanner(Planner):
                 held.drop(pending.read)
         if not pending.short:
             return None
-        return self._keepalive.answered(serial, _kept(pending), outcome)
+        return self._keepalive.answered(serial, pending.kept, outcome)
 
-    def _tell(self, pending: _Pending, outcome: Outcome) -> None:
+    def _tell(self, pending: Pending, outcome: Outcome) -> None:
         """A request is over: all that others do not know of it."""
-        if self.tell is None or pending.teller is None:
-            return
-        request, plan, held = pending.request, pending.plan, self._memory.held
-        spent, written, gone = [(plan.expected_cost, plan.uncached_cost)], [], []
-        if not outcome.ok:
-            spent.append((-plan.expected_cost, -plan.uncached_cost))
-        elif (actual := outcome.usage) is not None:
-            cost = units(actual, request) - plan.expected_cost
-            spent.append((cost, actual.input - plan.uncached_cost))
-        if outcome.ok:
-            for name in (*pending.written, *([pending.read] if pending.read else ())):
-                entry = held.get(name)
-                if entry is not None:
-                    written.append((name, entry.ttl))
-                elif name == pending.read:
-                    gone.append(name)
-        pause = None
-        if outcome.ok and pending.short:
-            pause = _kept(pending).digest, outcome.stop or ""
-        self.tell(
-            pending.teller.fact(
-                request, pending.now, written=written, gone=gone, pause=pause, spent=spent
-            )
-        )
+        if self.tell is not None and pending.teller is not None:
+            self.tell(pending.fact(pending.teller, outcome, self._memory.held))
 
     def due(self, wake: Wake, now: float) -> bool:
         self._now = now = max(now, self._now)
@@ -252,7 +215,7 @@ class TrafficPlanner(Planner):
         )
         top = ends[chosen.long] if chosen.long >= 0 else 0
         long = (top, now + request.rates.writes[-1][0]) if top else (met.protected, met.expiry)
-        self._pending[self._serial] = _Pending(
+        self._pending[self._serial] = Pending(
             request,
             plan,
             now,
@@ -265,22 +228,6 @@ class TrafficPlanner(Planner):
         if len(self._pending) > MOST_PENDING:
             self._pending.popitem(last=False)
         return plan
-
-
-def _kept(pending: _Pending) -> Kept:
-    request = pending.request
-    return Kept(
-        request.key,
-        request.features,
-        request.rates,
-        scope_of(request.key) + request.chain.keys[request.markable[-1]],
-        request.chain.tokens,
-        pending.short,
-        pending.long,
-        pending.long_until,
-        pending.now,
-        request.ping_output,
-    )
 
 
 def _ours(request: PlannedRequest) -> bool:
