@@ -12,6 +12,7 @@ from headstart.server import EmbeddedServer, Settings, create_app
 from headstart.server.record import CLIENT_GONE, Record
 from headstart.usage import RequestRecord, Usage
 from tests.server.scripted import ScriptedEngine, hang, say
+from tests.waiting import wait_until
 
 HELLO = [{"role": "user", "content": "hello"}]
 
@@ -61,16 +62,19 @@ def test_requests_that_generate_nothing_have_no_row() -> None:
 
 def test_a_client_that_leaves_has_one() -> None:
     kept: list[RequestRecord] = []
-    app = create_app(ScriptedEngine(hang()), Settings(), sink=kept.append)
+    engine = ScriptedEngine(hang())
+    app = create_app(engine, Settings(), sink=kept.append)
 
     async def leave(url: str) -> None:
         async with httpx.AsyncClient() as client:
             asking = asyncio.create_task(client.post(f"{url}/v1/messages", json=body()))
-            await asyncio.sleep(0.3)
+            while not engine.tickets:
+                await asyncio.sleep(0.005)
             asking.cancel()
 
     with EmbeddedServer(app, grace=0.1) as server:
         asyncio.run(leave(server.url))
+        wait_until(lambda: kept)
     assert [record.status for record in kept] == [CLIENT_GONE]
     assert kept[0].usage == Usage()
 
