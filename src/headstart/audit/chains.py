@@ -14,19 +14,17 @@ from functools import cache
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from headstart.audit.faces import BLOCK, BOUNDARY, PIECE
+from headstart.audit.faces import BLOCK, BOUNDARY
+from headstart.audit.pieces import NO_PIECES, Added, Pieces, extended, stride_of
 from headstart.audit.segments import Segments
 from headstart.prefix.beginning import equal_beginning
-from headstart.prompt import CUT_BYTES, Chain, Controls, Cuts, Kind, Mark, Prompt, Segment, chained
+from headstart.prompt import Chain, Controls, Kind, Mark, Prompt, Segment, chained
 from headstart.prompt.chain import SECTIONS
 from headstart.prompt.cuts import digest
 from headstart.providers import Rules
 
 _LANES: Final = 512
 """Conversations of which the last chain is kept."""
-_BYTES_PER_TOKEN: Final = 4
-_PIECE_TOKENS: Final = (16, 64)
-"""As the emulators of caches without markers cut a segment."""
 THINKING: Final = ("thinking", "redacted_thinking")
 
 
@@ -59,28 +57,29 @@ class _Built(NamedTuple):
     ends: tuple[int, ...]
     positions: tuple[int, ...]
     boundaries: tuple[int, ...]
-    symbols: tuple[bytes, ...]
-    cuts: tuple[tuple[int, ...], ...]
+    pieces: Pieces
     tools: int
     system: int
     """Segments up to the ends of tools and of system text."""
 
 
-_EMPTY: Final = _Built([], (), (), (), (), (), (), (), 0, 0)
+_EMPTY: Final = _Built([], (), (), (), (), (), NO_PIECES, 0, 0)
 
 
 class Chains:
     """Makes chains under one provider's rules for one model."""
 
-    def __init__(self, segments: Segments, rules: Rules, ratio: float = 1.0) -> None:
-        """``ratio`` is what usage says of the tokens counted."""
+    def __init__(
+        self, segments: Segments, rules: Rules, ratio: float = 1.0, *, why: bool = True
+    ) -> None:
+        """``ratio`` is what usage says of the tokens counted. Without ``why``, ``Chain.plain``,
+        which only reasons are found by, is that of the keys."""
         self._segments = segments
         self._rules = rules
         self._ratio = ratio
         self._cutting = rules.scheme != "breakpoints"
-        low, high = _PIECE_TOKENS
-        size = _BYTES_PER_TOKEN * min(high, max(low, rules.granularity // 4))
-        self._stride = max(1, size // PIECE)
+        self._stride = stride_of(rules)
+        self._why = why
         self._classes: dict[tuple[str, tuple[tuple[str, str], ...]], _Class] = {}
         self._lanes: OrderedDict[tuple[int, int], _Built] = OrderedDict()
 
@@ -100,7 +99,7 @@ class Chains:
         return Chain(
             asked.model,
             built.keys,
-            built.plain,
+            built.plain if self._why else built.keys,
             built.ends,
             built.positions,
             built.tools,
@@ -110,17 +109,18 @@ class Chains:
             named.settings,
             asked.controls,
             self._outputs(segments) if self._rules.scheme == "units" else (),
-            self._cuts(built) if self._cutting else None,
+            built.pieces.cuts if self._cutting else None,
         )
 
     def _extended(self, before: _Built, segments: Sequence[int], named: _Class) -> _Built:
         same = equal_beginning(before.segments, segments)
-        faces, ratio, runs = self._segments.faces, self._ratio, self._rules.runs
-        keys, plain = list(before.keys[:same]), list(before.plain[:same])
-        positions = list(before.positions[:same])
-        counts, bounds = [before.ends[same - 1] if same else 0], []
-        symbols, cuts = list(before.symbols[:same]), list(before.cuts[:same])
-        key, text = (keys[-1], plain[-1]) if same else (b"", b"")
+        if same == len(before.segments) == len(segments):
+            return before
+        faces, ratio, runs, why = self._segments.faces, self._ratio, self._rules.runs, self._why
+        keys, plain, ends, bounds = list[bytes](), list[bytes](), list[int](), list[int]()
+        positions, added = list(before.positions[:same]), list[Added]()
+        key, end = (before.keys[same - 1], before.ends[same - 1]) if same else (b"", 0)
+        text = before.plain[same - 1] if same and why else b""
         last = faces[segments[same - 1]] if same else None
         section, kind = (last.kind, last.type) if last else (-1, "")
         for i in range(same, len(segments)):
@@ -128,23 +128,22 @@ class Chains:
             while section < face.kind:
                 section += 1
                 key = digest(key, named.folds[section])
-                text = digest(text, SECTIONS[section].encode())
+                text = digest(text, SECTIONS[section].encode()) if why else b""
             tokens = face.tokens
             if ratio != 1.0 and tokens:
                 tokens = max(1, round(tokens * ratio))
-            start = key
-            key, text = digest(key, face.digest), digest(text, face.digest)
+            ahead, key, start, end = key, digest(key, face.digest), end, end + tokens
+            if why:
+                text = digest(text, face.digest)
+                plain.append(text)
             if self._cutting:
-                symbols.append(_symbols(face.cuts, self._stride, start) + key[:CUT_BYTES])
-                cuts.append(_within(counts[-1], tokens, face.size, len(face.cuts), self._stride))
+                added.append(Added(face, ahead, key, start, end))
             keys.append(key)
-            plain.append(text)
-            counts.append(counts[-1] + tokens)
+            ends.append(end)
             positions.append(self._position(positions, face.type, kind, runs))
             kind = face.type
             if face.flags & BOUNDARY:
                 bounds.append(i)
-        kept = before.boundaries[: bisect_left(before.boundaries, same)]
         tools, system = before.tools, before.system
         if same <= system:
             tools, system = (
@@ -153,13 +152,12 @@ class Chains:
             )
         return _Built(
             segments,
-            tuple(keys),
-            tuple(plain),
-            before.ends[:same] + tuple(counts[1:]),
+            before.keys[:same] + tuple(keys),
+            before.plain[:same] + tuple(plain),
+            before.ends[:same] + tuple(ends),
             tuple(positions),
-            kept + tuple(bounds),
-            tuple(symbols),
-            tuple(cuts),
+            before.boundaries[: bisect_left(before.boundaries, same)] + tuple(bounds),
+            extended(before.pieces, same, added, self._stride) if self._cutting else NO_PIECES,
             tools,
             system,
         )
@@ -170,13 +168,6 @@ class Chains:
         if not found or kind == BLOCK:
             return 0
         return found[-1] + (not (kind == before and kind in runs))
-
-    def _cuts(self, built: _Built) -> Cuts:
-        ends: list[int] = []
-        for within, end in zip(built.cuts, built.ends, strict=True):
-            ends += within
-            ends.append(end)
-        return Cuts(b"".join(built.symbols), tuple(ends))
 
     def _stripped(self, segments: Sequence[int]) -> Sequence[int]:
         """Without the thinking before the last user turn that is no tool result."""
@@ -241,24 +232,3 @@ def _probe(model: str, settings: tuple[tuple[str, str], ...]) -> Prompt:
         for kind in (Kind.TOOL, Kind.SYSTEM, Kind.MESSAGE)
     )
     return Prompt(model, segments, dict(settings))
-
-
-def _symbols(cuts: bytes, stride: int, before: bytes) -> bytes:
-    """The cuts within a segment, told apart by what stands before it."""
-    if stride > 1:
-        count = len(cuts) // CUT_BYTES
-        cuts = b"".join(
-            cuts[i * CUT_BYTES : (i + 1) * CUT_BYTES] for i in range(stride - 1, count, stride)
-        )
-    if not cuts:
-        return cuts
-    mask = before[:CUT_BYTES].ljust(CUT_BYTES, b"\0") * (len(cuts) // CUT_BYTES)
-    mixed = int.from_bytes(cuts, "big") ^ int.from_bytes(mask, "big")
-    return mixed.to_bytes(len(cuts), "big")
-
-
-def _within(start: int, tokens: int, size: int, cuts: int, stride: int) -> tuple[int, ...]:
-    """Tokens up to each cut within a segment; interpolated, as the emulators do."""
-    step = PIECE * stride
-    count = cuts // CUT_BYTES // stride
-    return tuple([start + at * tokens // size for at in range(step, count * step + 1, step)])

@@ -178,7 +178,8 @@ class Replay:
         )
         rules = with_knobs(world.rules(provider, model), knobs)
         ratio = world.ratios.get((provider, model), 1.0)
-        return emulator, Chains(world.log.segments, rules, ratio), rules
+        chains = Chains(world.log.segments, rules, ratio, why=self._why)
+        return emulator, chains, rules
 
 
 def _first_byte(row: Row, rules: Rules) -> float:
