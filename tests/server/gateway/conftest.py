@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import pytest
 from headstart.server import EmbeddedServer
 from headstart.server.emulate import State, create_emulator, emulated_accounts
 from headstart.server.gateway import GatewayApp, Upstream, create_gateway
+from headstart.server.gateway.keepalive import KeepAlive
 from headstart.usage import RequestRecord
 from tests.server.gateway.raw import RawUpstream
 from tests.waiting import wait_until
@@ -39,6 +41,21 @@ class Running:
 
 
 Start = Callable[..., Running]
+
+
+def wait_until_pinged(keep: KeepAlive, clock: Callable[[], float]) -> None:
+    """All that is due has been sent, or will not be."""
+
+    async def quiet() -> bool:
+        heap = keep._heap
+        return not keep._sending and not (heap and heap[0][0] <= clock())
+
+    def seen() -> bool:
+        """In the loop: only there nothing is half done."""
+        loop = keep._loop
+        return loop is None or asyncio.run_coroutine_threadsafe(quiet(), loop).result()
+
+    wait_until(seen)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from headstart.server.gateway import Upstream, create_gateway, parse_upstreams
 from headstart.server.gateway.keepalive import MOST_AT_ONCE, KeepAlive, Purse
 from headstart.server.gateway.pings import retry_after
 from headstart.usage import RequestRecord
-from tests.server.gateway.conftest import Running, Start
+from tests.server.gateway.conftest import Running, Start, wait_until_pinged
 from tests.server.gateway.raw import RawUpstream, resetting, response, sending, silent
 from tests.server.gateway.test_fidelity import ANSWER
 from tests.waiting import wait_until
@@ -95,11 +95,7 @@ class Scene:
         """Let time go by, and all be done that is due by then."""
         self.clock.advance(seconds)
         self.keep.nudge()
-        wait_until(self._quiet)
-
-    def _quiet(self) -> bool:
-        heap = self.keep._heap
-        return not self.keep._sending and not (heap and heap[0][0] <= self.clock.now())
+        wait_until_pinged(self.keep, self.clock.now)
 
 
 @pytest.fixture

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
+from valkey import Valkey
 
 from headstart.server import EmbeddedServer
 from headstart.server.emulate import State, create_emulator, emulated_accounts
 from headstart.server.gateway import GatewayApp, Upstream, create_gateway
+from headstart.server.shared.link import space_of
 from headstart.usage import RequestRecord
 from tests.kv.tiers.support import free_port
+from tests.server.gateway.conftest import wait_until_pinged
 from tests.server.shared.child import PERIOD, Always
+from tests.waiting import wait_until
 
-SHARE = 0.3 / PERIOD
-"""Leases of 0.3 s: the clock of the tests goes on at once, and Valkey's does not."""
 BODY = {
     "model": "claude-sonnet-4-6",
     "max_tokens": 16,
@@ -29,26 +30,30 @@ BODY = {
 class Two:
     """Both have answered the same prompt by now."""
 
-    def __init__(self, apps: list[GatewayApp], state: State, pings: list[list[str]]) -> None:
-        self.apps, self.state, self._pings = apps, state, pings
+    def __init__(
+        self, url: str, apps: list[GatewayApp], state: State, pings: list[list[str]]
+    ) -> None:
+        self.url, self.apps, self.state, self._pings = url, apps, state, pings
 
     @property
     def pings(self) -> list[int]:
         return [len(pings) for pings in self._pings]
 
     def wait(self) -> None:
-        """Until the next pings are due, and have been sent."""
-        time.sleep(0.35)
+        """Until leases have ended, and the next pings are due and have been sent."""
+        with Valkey.from_url(self.url.partition("?")[0]) as valkey:
+            for key in valkey.keys(f"{space_of(self.url)}:lease:*"):
+                valkey.pexpire(key, 1)  # Valkey's clock does not go on with the tests'
+            wait_until(lambda: not valkey.keys(f"{space_of(self.url)}:lease:*"))
+        self.due()
+        for app in self.apps:
+            wait_until_pinged(app.keep_alive, self.state.clock.now)
+
+    def due(self) -> None:
+        """It is time for the next pings."""
         self.state.clock.advance(PERIOD)
         for app in self.apps:
             app.keep_alive.nudge()
-        end = time.monotonic() + 10
-        while any(self._busy(app) for app in self.apps) and time.monotonic() < end:
-            time.sleep(0.01)
-
-    def _busy(self, app: GatewayApp) -> bool:
-        heap = app.keep_alive._heap
-        return bool(app.keep_alive._sending or (heap and heap[0][0] <= self.state.clock.now()))
 
 
 @contextmanager
@@ -71,7 +76,6 @@ def two(url: str) -> Iterator[tuple[Two, list[EmbeddedServer]]]:
                 sink=sink,
                 planner=Always(),
                 shared=url,
-                lease_share=SHARE,
                 clock=state.clock.now,
             )
             server = stack.enter_context(EmbeddedServer(app, lifespan=True, grace=0.1))
@@ -81,7 +85,7 @@ def two(url: str) -> Iterator[tuple[Two, list[EmbeddedServer]]]:
             apps.append(app)
             servers.append(server)
             pings.append(sent)
-        yield Two(apps, state, pings), servers
+        yield Two(url, apps, state, pings), servers
 
 
 def test_one_of_them_pings_and_the_other_takes_over(valkey_url: str) -> None:
@@ -100,14 +104,8 @@ def test_one_of_them_pings_and_the_other_takes_over(valkey_url: str) -> None:
 
 def test_without_valkey_nobody_pings() -> None:
     with two(f"valkey://127.0.0.1:{free_port()}/0") as (both, _):
-        time.sleep(0.35)
-        both.state.clock.advance(PERIOD)
-        for app in both.apps:
-            app.keep_alive.nudge()
-        end = time.monotonic() + 10
-        while not all(app.keep_alive._faults.counts["lease"] for app in both.apps):
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        both.due()
+        wait_until(lambda: all(app.keep_alive._faults.counts["lease"] for app in both.apps))
         assert both.pings == [0, 0]
 
 
