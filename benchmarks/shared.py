@@ -1,8 +1,10 @@
 """What shared state costs: CPU of telling a request, bytes of it, facts/s taken in, and Valkey.
 
-    python -m benchmarks.shared [--quick]
+    python -m benchmarks.shared [--quick | --outage SECONDS]
 
-One planner and one emulated cache tell, through a real Valkey, another pair of them.
+One planner and one emulated cache tell, through a real Valkey, another pair of them. With
+``--outage`` two gateway processes are under traffic instead, while Valkey and then a real
+PostgreSQL are gone for so long.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import replace
 from datetime import date
 
 from benchmarks.report import finish, parser, target
+from benchmarks.shared_outage import measure_outage
 from headstart.planner import Fact, Features, Key, Outcome, PlannedRequest, Rates, TrafficPlanner
 from headstart.prompt import Chain
 from headstart.providers import BreakpointEmulator, emulate, rules_for
@@ -114,7 +117,12 @@ async def measure(url: str, count: int) -> dict[str, float]:
 
 
 def main() -> None:
-    options = parser(__doc__, "5,000 requests instead of 9,000").parse_args()
+    arguments = parser(__doc__, "5,000 requests instead of 9,000")
+    arguments.add_argument("--outage", type=float, metavar="SECONDS")
+    options = arguments.parse_args()
+    if options.outage is not None:
+        finish("shared", *measure_outage(options.outage))
+        return
     with valkey_server() as url:
         figures = asyncio.run(measure(url, 5_000 if options.quick else 9_000))
     targets = [target("tell_us_a_request", figures["tell_us_a_request"], at_most=20)]
