@@ -7,6 +7,7 @@ import json
 import socket
 
 import httpx
+import openai
 import pytest
 
 from headstart.planner import Plan, PlannedRequest, TrafficPlanner
@@ -110,6 +111,21 @@ def test_a_client_that_leaves_a_stream(start: Start, raw: RawUpstream) -> None:
         assert next(got.iter_raw()) == EVENT
     assert raw.left.wait(10)
     assert running.records(1)[0].status == 499
+
+
+def test_a_client_that_leaves_once_it_has_all(start: Start, raw: RawUpstream) -> None:
+    """The SDK of OpenAI does at ``[DONE]``, which need not come with the stream's own end."""
+    running = start(upstreams(raw.url))
+    stop = {"choices": [{"index": 0, "delta": {"content": "y"}, "finish_reason": "stop"}]}
+    told = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
+    events = [b"data: %s\n\n" % json.dumps(each).encode() for each in (stop, told)]
+    raw.answer = silent(raw, stream(*events, b"data: [DONE]\n\n", whole=False))
+    client = openai.OpenAI(base_url=f"{running.url}/v1", api_key="k", max_retries=0)
+    asked = [{"role": "user", "content": "x"}]
+    list(client.chat.completions.create(model="gpt-4.1", messages=asked, stream=True))  # type: ignore[call-overload]
+    record = running.records(1)[0]
+    assert (record.status, record.usage.input, record.estimated) == (200, 9, False)
+    assert raw.left.wait(10)
 
 
 def test_a_client_that_leaves_while_it_sends(start: Start, raw: RawUpstream) -> None:

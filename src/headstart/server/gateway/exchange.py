@@ -40,6 +40,7 @@ class Exchange:
 
     __slots__ = (
         "_client",
+        "_facts",
         "_faults",
         "_gone",
         "_hosted",
@@ -72,6 +73,7 @@ class Exchange:
         self._send = send
         self._started = time.perf_counter()
         self._gone = self._over = False
+        self._facts: Facts | None = None
         self._task: asyncio.Task[object] | None = None
         self._watcher: asyncio.Task[None] | asyncio.TimerHandle | None = None
         self.header: Callable[[], str | None] = lambda: None
@@ -124,7 +126,7 @@ class Exchange:
             if not self._gone or self._task is None:
                 raise
             self._task.uncancel()
-            self.status = CLIENT_GONE
+            self._left()
         finally:
             self._over = True
             self.latency = self.elapsed
@@ -238,9 +240,18 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": chunk})
         self._tap.feed(chunk)
 
+    def _left(self) -> None:
+        """The client has gone. One that was told why the answer stopped has had all of it:
+        the SDK of OpenAI leaves at ``[DONE]``, which may be before the stream's own end."""
+        self.whole = self.facts().stop is not None
+        if not self.whole:
+            self.status = CLIENT_GONE
+
     def facts(self) -> Facts:
-        """What the response said of itself."""
-        return self._tap.facts()
+        """What the response said of itself, once nothing more of it is read."""
+        if self._facts is None:
+            self._facts = self._tap.facts()
+        return self._facts
 
     async def refuse(self, error: DialectError) -> None:
         """An answer of the gateway's own, in the words of the request's dialect."""
