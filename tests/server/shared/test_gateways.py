@@ -22,13 +22,14 @@ from headstart.server.emulate import State, create_emulator, emulated_accounts
 from tests.kv.tiers.support import free_port, running, valkey_binary
 from tests.ledger.conftest import postgresql  # noqa: F401
 from tests.ledger.postgresql import Server
+from tests.waiting import HANGS, wait_until
 
 SYSTEM = "The mill of Kalmar grinds rye. " * 400
 CLIENT = httpx.Client(timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
 """A new one loads certificates, which takes longer than a request."""
 AT_ONCE = 3
-STATED = 1.0
-"""Seconds of what was recorded last that a kill may lose."""
+STATED = 3.0
+"""Seconds of what was recorded last that a kill may lose: stated is one, on a machine at ease."""
 IN_FLIGHT = (httpx.RemoteProtocolError, httpx.ReadError)
 HEADERS = {"x-api-key": "sk-ant-1", "anthropic-version": "2023-06-01"}
 
@@ -150,13 +151,6 @@ def figure(url: str, name: str) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
-def until(true: object, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_a_killed_gateway_loses_a_second_and_servers_that_stop_nothing(
     tmp_path: Path,
     postgresql: Server,  # noqa: F811
@@ -171,7 +165,7 @@ def test_a_killed_gateway_loses_a_second_and_servers_that_stop_nothing(
         running(valkey, port) as server,
         gateways(tmp_path, url, 2, *options) as (urls, processes),
     ):
-        until(lambda: all(figure(each, "headstart_shared_peers") for each in urls))
+        wait_until(lambda: all(figure(each, "headstart_shared_peers") for each in urls))
         traffic(urls, 2)
         # Neither answers: requests go on.
         server.send_signal(signal.SIGSTOP)
@@ -179,31 +173,29 @@ def test_a_killed_gateway_loses_a_second_and_servers_that_stop_nothing(
         try:
             began = time.monotonic()
             traffic(urls, 2)
-            assert time.monotonic() - began < 15
+            assert time.monotonic() - began < HANGS  # one alone would take 20 s
         finally:
             server.send_signal(signal.SIGCONT)
             postgresql.resume()
-        until(lambda: all(figure(each, 'headstart_shared_facts_total{event="applied"}') >= 16
-                          for each in urls))  # fmt: skip
-        assert not any(
-            figure(each, 'headstart_shared_facts_total{event="dropped"}') for each in urls
-        )
-        until(lambda: rows(postgresql) == 16)
+        facts = "headstart_shared_facts_total"
+        wait_until(lambda: all(figure(each, facts + '{event="applied"}') >= 16 for each in urls))
+        assert not any(figure(each, facts + '{event="dropped"}') for each in urls)
+        wait_until(lambda: rows(postgresql) == 16)
         # One is killed with requests under way at both.
         state.seconds_per_1k = 20.0
         with clients(urls) as (killed, other):
-            until(lambda: other.answered and killed.older(STATED) >= 10)
+            wait_until(lambda: other.answered and killed.older(STATED) >= 10)
             kept, behind = killed.older(STATED), len(other.answered)
             processes[0].send_signal(signal.SIGKILL)
             processes[0].wait()
-            until(lambda: len(killed.ends) == AT_ONCE and len(other.answered) >= behind + 10)
+            wait_until(lambda: len(killed.ends) == AT_ONCE and len(other.answered) >= behind + 10)
         assert any(issubclass(end, IN_FLIGHT) for end in killed.ends)
         assert not other.ends
-        until(lambda: rows(postgresql, other.model) == len(other.answered))
+        wait_until(lambda: rows(postgresql, other.model) == len(other.answered))
         assert kept <= rows(postgresql, killed.model) <= len(killed.answered) + AT_ONCE
         state.seconds_per_1k = 0.0
         traffic(urls[1:], 1)
-        until(lambda: rows(postgresql) == 20)
+        wait_until(lambda: rows(postgresql) == 20)
         assert figure(urls[1], "headstart_gateway_faults_total") <= 3  # each outage told once
 
 

@@ -20,7 +20,8 @@ from headstart.server.emulate import State, create_emulator, emulated_accounts
 from headstart.server.shared.link import space_of
 from tests.kv.tiers.support import free_port, running
 from tests.server.shared.child import PERIOD, Asked, Moved
-from tests.server.shared.test_gateways import CLIENT, HEADERS, Talk, figure, until
+from tests.server.shared.test_gateways import CLIENT, HEADERS, Talk, figure
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 PAUSE = 200.0
@@ -79,7 +80,7 @@ class Stage:
         """Wait until it knows what the others answered."""
         items = 2 * sum(each != number for each in self.provider.asked) if self._valkey else 0
         applied = 'headstart_shared_facts_total{event="applied"}'
-        until(lambda: not items or figure(self.urls[number], applied) >= items)
+        wait_until(lambda: not items or figure(self.urls[number], applied) >= items)
 
     def recorded(self, what: str) -> int:
         """In all ledgers."""
@@ -122,7 +123,7 @@ def bill(on: Stage) -> tuple[float, int]:
             on.ask(at, talk.body())
             talk.answered()
         on.move(PAUSE)
-    until(lambda: on.recorded("count(*)") == 18)
+    wait_until(lambda: on.recorded("count(*)") == 18)
     cost = sum(entry.lookup.cost or 0.0 for entry in on.state.journal)
     return cost, on.recorded("sum(abs(read - predicted_read))")
 
@@ -152,20 +153,20 @@ def test_no_ping_is_doubled_whoever_is_suspended_or_killed(
         on.ask(0, body)
         on.ask(1, body)
         on.move(PERIOD)
-        until(lambda: len(asked) == 3 and on.refused(0) + on.refused(1) == 1)
+        wait_until(lambda: len(asked) == 3 and on.refused(0) + on.refused(1) == 1)
         first = asked[-1]
         # It is suspended, and its lease ends: the other one pings. It goes on, and does not.
-        until(lambda: not valkey.keys(leases))
+        wait_until(lambda: not valkey.keys(leases))
         on.processes[first].send_signal(signal.SIGSTOP)
         on.move(PERIOD)
-        until(lambda: len(asked) == 4)
+        wait_until(lambda: len(asked) == 4)
         assert asked[-1] != first
         on.processes[first].send_signal(signal.SIGCONT)
-        until(lambda: on.refused(first) == 1 and on.recorded("count(*)") == 4)
+        wait_until(lambda: on.refused(first) == 1 and on.recorded("count(*)") == 4)
         # Whoever pings next is killed with its ping under way: that counts as sent.
         on.provider.hold = True
         on.move(PERIOD)
-        until(lambda: len(asked) == 5 and on.refused(0) + on.refused(1) == 3)
+        wait_until(lambda: len(asked) == 5 and on.refused(0) + on.refused(1) == 3)
         killed = asked[-1]
         survivor = 1 - killed
         on.processes[killed].kill()
@@ -173,12 +174,12 @@ def test_no_ping_is_doubled_whoever_is_suspended_or_killed(
         on.provider.hold = False
         # Nobody told the survivor that it was answered: it lets the entry lapse, and pings it
         # again once it has seen it itself.
-        until(lambda: not valkey.keys(leases))
+        wait_until(lambda: not valkey.keys(leases))
         on.move(PERIOD)
-        until(lambda: valkey.keys(leases))
+        wait_until(lambda: valkey.keys(leases))
         on.ask(survivor, body)
         on.move(PERIOD)
-        until(lambda: len(asked) == 7)
+        wait_until(lambda: len(asked) == 7)
         assert asked == [0, 1, first, 1 - first, killed, survivor, survivor]
-        until(lambda: on.recorded("count(*)") == 6)
+        wait_until(lambda: on.recorded("count(*)") == 6)
         assert on.recorded("sum(plan = 'ping')") == 3
