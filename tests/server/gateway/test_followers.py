@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 
 import httpx
 import pytest
 
+from headstart.planner import Followers
 from headstart.server.emulate import State
+from headstart.server.emulate.exchange import _Exchange
 from headstart.server.gateway import Upstream
 from headstart.usage import RequestRecord
 from tests.server.gateway.conftest import Running, Start
 from tests.server.gateway.raw import RawUpstream, response, stream
-from tests.waiting import wait_until
+from tests.waiting import HANGS, wait_until
 
 MODEL = "claude-sonnet-4-6"
 COUNT = 6
@@ -47,17 +51,60 @@ def post(running: Running, body: bytes, key: str = "sk-1") -> httpx.Response:
     return client().post(f"{running.url}/v1/messages", content=body, headers=headers)
 
 
-def together(running: Running, *asks: tuple[bytes, str]) -> list[httpx.Response]:
-    with ThreadPoolExecutor(len(asks)) as pool:
-        return list(pool.map(lambda ask: post(running, *ask), asks))
-
-
 SHARED = "The mill of Kalmar grinds rye. " * 400
 
 
 def teach(running: Running, key: str = "sk-1") -> None:
-    """What a time to first byte is like here: that of a prompt four times as long."""
-    assert post(running, asked(f"{key} The lock of Trondheim opens. " * 1600), key).is_success
+    """What a time to first byte is like here: nobody waits before that is known."""
+    assert post(running, asked(f"{key} The lock of Trondheim opens. " * 400), key).is_success
+
+
+@dataclass
+class Gate:
+    """While it is closed, no response of the emulating server begins."""
+
+    state: State
+    url: str
+    closed: bool = False
+
+
+@pytest.fixture
+def gate(emulator: tuple[str, State], monkeypatch: pytest.MonkeyPatch) -> Gate:
+    url, state = emulator
+    made = Gate(state, url)
+
+    async def prefill(*_: object) -> None:
+        while made.closed:
+            await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(_Exchange, "_prefill", prefill)
+    return made
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits does so until it is told to go."""
+    monkeypatch.setattr(Followers, "limit", lambda self, key: HANGS if self._times.get(key) else 0)
+
+
+def together(
+    running: Running, gate: Gate, *asks: tuple[bytes, str], wait: int
+) -> list[httpx.Response]:
+    """All at once, of which so many wait, and the others reach the server."""
+    before = gate.state.journal.count
+    gate.closed = True
+    with ThreadPoolExecutor(len(asks)) as pool:
+        answers = [pool.submit(post, running, *ask) for ask in asks]
+        try:
+            sent = before + len(asks) - wait
+            wait_until(lambda: (held(running), gate.state.journal.count) == (wait, sent))
+        finally:
+            gate.closed = False
+        return [answer.result() for answer in answers]
+
+
+def held(running: Running) -> int:
+    return len(running.gateway.line)
 
 
 def waits(running: Running) -> dict[str, int]:
@@ -71,12 +118,12 @@ def rest(running: Running, count: int) -> list[RequestRecord]:
     return others
 
 
-def test_one_writes_and_the_others_read(start: Start, emulator: tuple[str, State]) -> None:
-    url, state = emulator
-    state.seconds_per_1k = 0.1
-    running = start(route(url))
+@pytest.mark.usefixtures("patient")
+def test_one_writes_and_the_others_read(start: Start, gate: Gate) -> None:
+    running = start(route(gate.url))
     teach(running)
-    answers = together(running, *((asked(SHARED, n), "sk-1") for n in range(COUNT)))
+    asks = [(asked(SHARED, n), "sk-1") for n in range(COUNT)]
+    answers = together(running, gate, *asks, wait=COUNT - 1)
     assert all(answer.is_success for answer in answers)
     records = rest(running, COUNT)
     (leader,) = [record for record in records if not record.waited]
@@ -99,61 +146,57 @@ def test_one_writes_and_the_others_read(start: Start, emulator: tuple[str, State
     assert float(told.split()[1]) == pytest.approx(waited)
 
 
-def test_without_the_route_s_consent_nobody_waits(
-    start: Start, emulator: tuple[str, State]
-) -> None:
-    url, state = emulator
-    state.seconds_per_1k = 0.1
-    running = start({"anthropic": Upstream(base_url=url, provider="anthropic")})
+def test_without_the_route_s_consent_nobody_waits(start: Start, gate: Gate) -> None:
+    running = start({"anthropic": Upstream(base_url=gate.url, provider="anthropic")})
     teach(running)
-    together(running, *((asked(SHARED, n), "sk-1") for n in range(3)))
+    together(running, gate, *((asked(SHARED, n), "sk-1") for n in range(3)), wait=0)
     assert [record.usage.read for record in rest(running, 3)] == [0, 0, 0]
     assert waits(running) == {}
 
 
-def test_a_leader_that_does_not_stream_makes_nobody_wait(
-    start: Start, emulator: tuple[str, State]
-) -> None:
-    url, state = emulator
-    state.seconds_per_1k = 0.1
-    running = start(route(url))
+@pytest.mark.usefixtures("patient")
+def test_a_leader_that_does_not_stream_makes_nobody_wait(start: Start, gate: Gate) -> None:
+    running = start(route(gate.url))
     teach(running)
     asks = [(asked(SHARED, n, streams=False), "sk-1") for n in range(3)]
-    assert all(answer.is_success for answer in together(running, *asks))
+    assert all(answer.is_success for answer in together(running, gate, *asks, wait=0))
     assert [record.waited for record in rest(running, 3)] == [0, 0, 0]
 
 
-def test_a_primer_of_the_client_s_own_leads(start: Start, emulator: tuple[str, State]) -> None:
-    url, state = emulator
-    state.seconds_per_1k = 0.1
-    running = start(route(url))
+@pytest.mark.usefixtures("patient")
+def test_a_primer_of_the_client_s_own_leads(start: Start, gate: Gate) -> None:
+    running = start(route(gate.url))
     teach(running)
-    with ThreadPoolExecutor(1) as pool:
+    gate.closed = True
+    with ThreadPoolExecutor(2) as pool:
         primer = pool.submit(post, running, asked(SHARED, streams=False, most=0))
-        wait_until(lambda: state.journal.count == 2)
-        assert post(running, asked(SHARED, 1, streams=False)).is_success
+        wait_until(lambda: gate.state.journal.count == 2)
+        other = pool.submit(post, running, asked(SHARED, 1, streams=False))
+        wait_until(lambda: held(running) == 1)
+        gate.closed = False
         assert primer.result().is_success
+        assert other.result().is_success
     primed, follower = rest(running, 2)
     assert follower.waited > primed.waited == 0
     assert follower.usage.read == primed.usage.written > 0
 
 
-def test_two_tenants_never_wait_for_each_other(start: Start, emulator: tuple[str, State]) -> None:
-    url, state = emulator
-    state.seconds_per_1k = 0.1
-    running = start(route(url))
+@pytest.mark.usefixtures("patient")
+def test_two_tenants_never_wait_for_each_other(start: Start, gate: Gate) -> None:
+    running = start(route(gate.url))
     teach(running, "sk-1")
     teach(running, "sk-2")
-    together(running, (asked(SHARED), "sk-1"), (asked(SHARED), "sk-2"))
+    together(running, gate, (asked(SHARED), "sk-1"), (asked(SHARED), "sk-2"), wait=0)
     records = running.records(4)[2:]
     assert len({record.tenant for record in records}) == 2
     assert [record.waited for record in records] == [0, 0]
 
 
 class Script:
-    """Answers in turn: the first one slowly, the others when they are let go."""
+    """Answers in turn: the first one after ``usual`` seconds, the others when they are let go."""
 
-    def __init__(self, *failing: int) -> None:
+    def __init__(self, usual: float, *failing: int) -> None:
+        self.usual = usual
         self.failing = failing
         self.let = [threading.Event() for _ in range(COUNT + 2)]
         self.count = 0
@@ -161,24 +204,23 @@ class Script:
     def __call__(self, connection: socket.socket) -> None:
         number, self.count = self.count, self.count + 1
         if number == 0:
-            time.sleep(1.0)
+            time.sleep(self.usual)
         else:
-            self.let[number].wait(10)
+            self.let[number].wait(HANGS)
         failed = response(b'{"type":"error"}', "529 Overloaded")
         connection.sendall(failed if number in self.failing else stream(OPENING))
 
 
-def scripted(start: Start, raw: RawUpstream, *failing: int) -> tuple[Running, Script]:
+def scripted(
+    start: Start, raw: RawUpstream, *failing: int, usual: float = 0.0
+) -> tuple[Running, Script]:
     running = start(route(raw.url))
-    raw.answer = script = Script(*failing)
+    raw.answer = script = Script(usual, *failing)
     teach(running)
     return running, script
 
 
-def held(running: Running) -> int:
-    return len(running.gateway.line)
-
-
+@pytest.mark.usefixtures("patient")
 def test_a_failed_leader_s_followers_go_one_by_one(start: Start, raw: RawUpstream) -> None:
     running, script = scripted(start, raw, 1)
     with ThreadPoolExecutor(4) as pool:
@@ -199,7 +241,7 @@ def test_a_failed_leader_s_followers_go_one_by_one(start: Start, raw: RawUpstrea
 
 
 def test_a_follower_goes_when_its_time_is_up(start: Start, raw: RawUpstream) -> None:
-    running, script = scripted(start, raw)
+    running, script = scripted(start, raw, usual=1.0)
     with ThreadPoolExecutor(2) as pool:
         leader = pool.submit(post, running, asked(SHARED))
         wait_until(lambda: script.count == 2)
@@ -211,18 +253,18 @@ def test_a_follower_goes_when_its_time_is_up(start: Start, raw: RawUpstream) -> 
     assert waits(running) == {"late": 1}
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_client_that_leaves_gives_up_its_place(start: Start, raw: RawUpstream) -> None:
     running, script = scripted(start, raw)
     with ThreadPoolExecutor(1) as pool:
         leader = pool.submit(post, running, asked(SHARED))
         wait_until(lambda: script.count == 2)
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(
-                f"{running.url}/v1/messages",
-                content=asked(SHARED, 1),
-                headers={"x-api-key": "sk-1"},
-                timeout=0.2,
-            )
+        body = asked(SHARED, 1)
+        host, port = running.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as leaving:
+            head = f"POST /v1/messages HTTP/1.1\r\nhost: {host}\r\nx-api-key: sk-1\r\n"
+            leaving.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+            wait_until(lambda: held(running) == 1)
         wait_until(lambda: held(running) == 0)
         script.let[1].set()
         assert leader.result().is_success
