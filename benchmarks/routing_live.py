@@ -62,8 +62,10 @@ class Arm(NamedTuple):
     later_hit: float
     """Token hit rate of all but first turns."""
     expected: int | None
-    """Tokens that the gateway expected to be read, and those that were."""
+    """Tokens that the gateway expected to be read, and those that clients say were."""
     read: int
+    outcomes: dict[str, int]
+    """What the gateway makes of the requests."""
     replicas: dict[str, int]
     tokenized: dict[str, int]
     """Prompts that a server was asked the tokens of, those it did not give, and ms in all."""
@@ -154,12 +156,14 @@ def arm(
     turns = [turn for talk in talks for turn in talk]
     later = [turn for talk in talks for turn in talk[1:]]
     ttfts = [turn.ttft for turn in turns]
-    expected, tokenized = None, {}
+    expected, tokenized, outcomes = None, {}, {}
     if gateway is not None:
+        time.sleep(1.0)  # a request is accounted for once its client has its answer
         counts: Counter[str] = Counter()
         for member in gateway.fleets["pool"].members.values():
             counts.update(member.counts)
         expected, tokenized = counts["tokens_expected"], dict(gateway.fleets["pool"].tokenized)
+        outcomes = {name: n for name, n in counts.items() if not name.startswith("tokens_")}
     return Arm(
         sum(t.read for t in turns) / sum(t.prompt for t in turns),
         median(ttfts),
@@ -167,6 +171,7 @@ def arm(
         sum(t.read for t in later) / sum(t.prompt for t in later),
         expected,
         sum(t.read for t in turns),
+        outcomes,
         dict(Counter(turn.url for turn in turns)),
         tokenized,
     )
