@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final
 
+from headstart.audit.causes import Pair
 from headstart.audit.families import Families
 from headstart.audit.findings import Culprit, Fix, Latent, Spot
 from headstart.audit.jobs import Job, replayed
 from headstart.audit.latent import latent_of
 from headstart.audit.outcome import Outcome
-from headstart.audit.partings import Pair
 from headstart.audit.remedies import Remedy, remedies
 from headstart.audit.replay import Change
 from headstart.audit.spots import spot, where

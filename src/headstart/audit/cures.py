@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from headstart.audit.causes import Found
 from headstart.audit.links import Links
 from headstart.audit.log import Log
-from headstart.audit.partings import Found
 from headstart.audit.replay import Change
 from headstart.audit.templates import Template
 from headstart.audit.world import Request

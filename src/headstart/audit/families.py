@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from headstart.audit.causes import Found
 from headstart.audit.findings import Branch, Family
-from headstart.audit.partings import Found
 from headstart.audit.spots import where
 from headstart.audit.world import World
 from headstart.prompt import CUT_BYTES

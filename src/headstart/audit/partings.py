@@ -8,12 +8,12 @@ behind are taken away one after the other; what remains is new, as it should be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
+from headstart.audit.causes import Cause, Found, Pair
 from headstart.audit.links import Links
 from headstart.audit.log import Log, Row
-from headstart.audit.templates import Template
+from headstart.prefix.beginning import equal_beginning
 from headstart.prompt import Kind, VolatileKind
 from headstart.prompt.diff_shape import Alignment, Shape, aligned
 from headstart.prompt.volatile_compare import changed
@@ -23,44 +23,8 @@ _MOST: Final = 12
 _WORTH: Final = 200
 """Equal characters behind a difference in its own segment that make it stand in front of
 something."""
-_SEEN: Final = 8
-"""Variants in which a place of no kind is looked at once more."""
-_MERGED: Final = 200
-"""Templates that are compared with each other."""
 _ALIKE: Final = 0.5
 """Share of a text that must be the same for two wordings of one."""
-
-
-class Pair(NamedTuple):
-    """Two rows that part, and at which of the second one's segments."""
-
-    before: int
-    row: int
-    segment: int
-    """Of the later row's prompt; of the earlier one's in ``old``."""
-    old: int
-
-
-class Cause(NamedTuple):
-    """What parts them. ``template`` is -1 for whole segments that come, go or move."""
-
-    cause: str
-    section: Kind
-    template: int
-    across: bool
-    """Seen between conversations only as far as this pair goes."""
-
-
-@dataclass
-class Found:
-    """All that was found."""
-
-    templates: list[Template] = field(default_factory=list)
-    of_digest: dict[bytes, int] = field(default_factory=dict)
-    """Digest of a segment -> its template."""
-    pairs: dict[Cause, list[Pair]] = field(default_factory=dict)
-    moved: set[int] = field(default_factory=set)
-    """Rows of which segments come, go or move within a conversation."""
 
 
 class Partings:
@@ -70,7 +34,7 @@ class Partings:
         self._log = log
         self._segments = log.segments
         self._faces = log.segments.faces
-        self.found = Found()
+        self.found = Found(log.segments)
         self._wordings: dict[tuple[bytes, bytes], int] = {}
         texts = [row for row in log.rows if row.node and not row.blocks]
         for row in texts:
@@ -80,18 +44,18 @@ class Partings:
         for row in texts:
             if links.beside[row.number] >= 0:
                 self._lay(log.rows[links.beside[row.number]], row, across=True)
-        self._merge()
-        self._settle()
+        self.found.merge()
+        self.found.settle()
 
     def _lay(self, before: Row, row: Row, *, across: bool) -> None:
         old, new = self._log.segments_of(before), self._log.segments_of(row)
         if across:
             old, new = ([n for n in side if self._faces[n].kind < 2] for side in (old, new))
-        a, b = [self._name(n) for n in old], [self._name(n) for n in new]
+        a, b = [self.found.name(n) for n in old], [self.found.name(n) for n in new]
         places_a, places_b = list(range(len(a))), list(range(len(b)))
         at = 0
         for _ in range(_MOST):
-            at = _first(a, b, at)
+            at += equal_beginning(a[at:], b[at:])
             if at >= min(len(a), len(b)):
                 return
             shape = self._sectioned(aligned(a, b, at), old, new, places_a, places_b, at)
@@ -110,12 +74,6 @@ class Partings:
                 del a[at:end], places_a[at:end]
             else:
                 b[at:end] = a[at:end]
-
-    def _name(self, number: int) -> bytes:
-        """The same for all variants of one template."""
-        key = self._faces[number].digest
-        template = self.found.of_digest.get(key)
-        return key if template is None else b"template %d" % template
 
     def _sectioned(
         self,
@@ -151,7 +109,8 @@ class Partings:
             return False
         section = self._segments.kind(old)
         rejoins = at + 1 < min(len(a), len(b)) and a[at + 1] == b[at + 1]
-        template, kinds = self._templated(old, new, one, two, rejoins or section != Kind.MESSAGE)
+        worth = rejoins or section != Kind.MESSAGE
+        template, kinds = self.found.templated(old, one, two, worth)
         content = None in kinds
         if content:
             if across and not self._wording(old, new, one, two):
@@ -160,88 +119,11 @@ class Partings:
                 return False
         elif not kinds:
             return False
-        self._adopt(template, old, new)
+        self.found.adopt(template, old, new)
         for kind in kinds:
             cause = Cause(kind.value if kind else "content", section, template.number, across)
-            self._note(cause, pair)
+            self.found.note(cause, pair)
         return True
-
-    def _templated(
-        self, old: int, new: int, one: str, two: str, worth: bool
-    ) -> tuple[Template, set[VolatileKind | None]]:
-        """The template that the earlier one is of, and the kinds of what they have otherwise."""
-        number = self.found.of_digest.get(self._faces[old].digest, -1)
-        if number < 0:
-            template = Template(len(self.found.templates), old, one)
-        else:
-            template = self.found.templates[number]
-        mine, other = template.matches(two), template.matches(one)
-        if mine is None or other is None or not template.sites:
-            pieces = template.compare(two)
-            if not worth and any(piece.kind is None for piece in pieces):
-                return template, {None}
-            template.learn(pieces)
-            mine, other = template.matches(two), template.matches(one)
-            if mine is None or other is None:
-                return template, {piece.kind for piece in pieces}
-        pairs = zip(template.sites, mine, other, strict=True)
-        return template, {site.kind for site, x, y in pairs if x != y}
-
-    def _adopt(self, template: Template, *numbers: int) -> None:
-        """Take segments in; of another template, all of that one's."""
-        if template.number == len(self.found.templates):
-            self.found.templates.append(template)
-        for number in numbers:
-            key = self._faces[number].digest
-            other = self.found.of_digest.get(key, template.number)
-            if other != template.number:
-                self._absorb(template, self.found.templates[other])
-            template.variants.setdefault(key, number)
-            self.found.of_digest[key] = template.number
-
-    def _absorb(self, template: Template, other: Template) -> None:
-        for key, number in other.variants.items():
-            text = self._segments.text(number)
-            if text is not None and template.matches(text) is None:
-                template.learn(template.compare(text))
-            template.variants.setdefault(key, number)
-            self.found.of_digest[key] = template.number
-        other.variants = {}
-        for cause in [cause for cause in self.found.pairs if cause.template == other.number]:
-            pairs = self.found.pairs.pop(cause)
-            self.found.pairs.setdefault(cause._replace(template=template.number), []).extend(pairs)
-
-    def _merge(self) -> None:
-        """Templates of tools and system text that were found apart and are one."""
-        kept: list[Template] = []
-        for template in self.found.templates:
-            section = self._faces[template.reference].kind
-            if not template.variants or section == 2 or len(kept) >= _MERGED:
-                continue
-            same = (one for one in kept if self._faces[one.reference].kind == section)
-            found = next((one for one in same if one.matches(template.text) is not None), None)
-            if found is None:
-                kept.append(template)
-            else:
-                self._absorb(found, template)
-
-    def _settle(self) -> None:
-        """Name what was taken for content by what its place turned out to be."""
-        for template in self.found.templates:
-            if template.variants and None in template.kinds:
-                texts = (self._segments.text(n) for n in list(template.variants.values())[:_SEEN])
-                template.look([text for text in texts if text is not None])
-        for cause in [cause for cause in self.found.pairs if cause.cause == "content"]:
-            if cause.template < 0:
-                continue
-            template = self.found.templates[cause.template]
-            kinds = {site.kind for site in template.sites}
-            if None in kinds or len(kinds) != 1:
-                continue
-            kind = next(iter(kinds))
-            pairs = self.found.pairs.pop(cause)
-            named = cause._replace(cause=kind.value if kind else "content")
-            self.found.pairs.setdefault(named, []).extend(pairs)
 
     def _wording(self, old: int, new: int, one: str, two: str) -> bool:
         """Two wordings of one text that take turns: the older one comes back."""
@@ -272,26 +154,8 @@ class Partings:
             cause = "content"
         if section is not Kind.TOOL or shape.shape != "reorder":
             self.found.moved.add(pair.row)
-        self._note(Cause(cause, section, -1, across), pair)
+        self.found.note(Cause(cause, section, -1, across), pair)
         return True
-
-    def _note(self, cause: Cause, pair: Pair) -> None:
-        self.found.pairs.setdefault(cause, []).append(pair)
-
-
-def _first(a: Sequence[bytes], b: Sequence[bytes], at: int) -> int:
-    """The first place, from one on, where they differ, or where the shorter one ends."""
-    most = min(len(a), len(b))
-    low, high = at, most
-    if a[at:most] == b[at:most]:
-        return most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[at:middle] == b[at:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _same_end(a: str, b: str) -> bool:

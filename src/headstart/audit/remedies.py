@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from headstart.audit.causes import Found
 from headstart.audit.cures import Cured, Marked, Ruled, Same
-from headstart.audit.partings import Found
 from headstart.audit.pings import KeptAlive
 from headstart.audit.replay import Change
 from headstart.audit.suspects import Suspect, best_marks

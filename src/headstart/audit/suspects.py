@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from headstart.audit.causes import Cause, Found, Pair
 from headstart.audit.cures import (
     Cured,
     Marked,
@@ -23,7 +24,6 @@ from headstart.audit.cures import (
 from headstart.audit.links import Links
 from headstart.audit.log import Log
 from headstart.audit.outcome import Outcome
-from headstart.audit.partings import Cause, Found, Pair
 from headstart.audit.pings import KeptAlive, Unpaused, unpaused
 from headstart.audit.replay import Change
 from headstart.audit.world import Request, World, markable_end

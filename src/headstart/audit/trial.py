@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from headstart.audit.causes import Found
 from headstart.audit.cures import Restored, Same, ToolsInOrder
 from headstart.audit.jobs import Job, replayed
 from headstart.audit.links import Links
 from headstart.audit.outcome import Outcome
-from headstart.audit.partings import Found, Partings
+from headstart.audit.partings import Partings
 from headstart.audit.replay import Change
 from headstart.audit.suspects import Suspect, applications, by_content, by_rule
 from headstart.audit.world import World
