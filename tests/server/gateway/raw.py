@@ -7,9 +7,13 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
+from tests.waiting import wait_until
+
 Answer = Callable[[socket.socket], None]
+_SOCKETS = Path("/proc/net/tcp")
 
 
 class RawUpstream:
@@ -98,12 +102,28 @@ def resetting(data: bytes) -> Answer:
 
     def answer(connection: socket.socket) -> None:
         connection.sendall(data)
-        threading.Event().wait(0.1)  # or else the reset overtakes the bytes
+        wait_until(lambda: _taken(connection))  # or else the reset overtakes the bytes
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
         raise OSError("closed")
 
     return answer
+
+
+def _taken(connection: socket.socket) -> bool:
+    """The other side has read all that was sent. Linux tells of sockets on the same machine;
+    elsewhere it gets a tenth of a second."""
+    if not _SOCKETS.exists():
+        threading.Event().wait(0.1)
+        return True
+    here, there = (
+        f":{name[1]:04X}" for name in (connection.getsockname(), connection.getpeername())
+    )
+    for line in _SOCKETS.read_text().splitlines():
+        _, local, remote, _, queues, *_ = line.split()
+        if local.endswith(there) and remote.endswith(here):
+            return queues.endswith(":00000000")
+    return True
 
 
 def silent(upstream: RawUpstream, data: bytes = b"") -> Answer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import socket
+import threading
 from collections.abc import Awaitable, Callable
 
 import aiohttp
@@ -13,6 +14,7 @@ import uvloop
 from headstart.server.gateway.client import Client, timeout_of
 from headstart.server.upstreams import Upstream
 from tests.server.gateway.raw import RawUpstream, resetting, response, sending
+from tests.waiting import HANGS
 
 UPSTREAM = Upstream(base_url="http://x", provider="openai", connect_timeout=3, read_timeout=4)
 Runner = Callable[[Awaitable[None]], None]
@@ -36,15 +38,24 @@ async def ask(client: Client, url: str, method: str = "POST") -> bytes:
         return await got.read()
 
 
-def closing(data: bytes) -> Callable[[object], None]:
-    """Answer, then close the connection, as after too long a silence."""
+class Idle:
+    """Answers, and does something with the connection once that has been read."""
 
-    def answer(connection: object) -> None:
-        connection.sendall(data)  # type: ignore[attr-defined]
-        time.sleep(0.05)
-        raise OSError("closed")
+    def __init__(self, then: Callable[[socket.socket], None]) -> None:
+        self._then = then
+        self._read, self._done = threading.Event(), threading.Event()
 
-    return answer
+    def __call__(self, connection: socket.socket) -> None:
+        connection.sendall(response(b"{}"))
+        if not self._done.is_set():
+            assert self._read.wait(HANGS)
+            self._then(connection)
+            self._done.set()
+
+    def happen(self) -> None:
+        """Blocks whoever calls: in an event loop nothing is seen of it."""
+        self._read.set()
+        assert self._done.wait(HANGS)
 
 
 def test_a_connection_is_reused(run: Runner, raw: RawUpstream) -> None:
@@ -60,12 +71,12 @@ def test_a_connection_is_reused(run: Runner, raw: RawUpstream) -> None:
 
 def test_one_that_was_closed_unseen_is_not(run: Runner, raw: RawUpstream) -> None:
     """The event loop is busy while the upstream closes, and sends before it looks."""
-    raw.answer = closing(response(b"{}"))
+    raw.answer = idle = Idle(lambda connection: connection.shutdown(socket.SHUT_RDWR))
 
     async def work() -> None:
         client = Client()
         assert await ask(client, raw.url) == b"{}"
-        time.sleep(0.3)
+        idle.happen()
         assert await ask(client, raw.url) == b"{}"
         await client.close()
 
@@ -75,18 +86,12 @@ def test_one_that_was_closed_unseen_is_not(run: Runner, raw: RawUpstream) -> Non
 
 def test_nor_one_on_which_something_was_said(run: Runner, raw: RawUpstream) -> None:
     late = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"
-
-    def answer(connection: object) -> None:
-        connection.sendall(response(b"{}"))  # type: ignore[attr-defined]
-        time.sleep(0.05)
-        connection.sendall(late)  # type: ignore[attr-defined]
-
-    raw.answer = answer
+    raw.answer = idle = Idle(lambda connection: connection.sendall(late))
 
     async def work() -> None:
         client = Client()
         assert await ask(client, raw.url) == b"{}"
-        time.sleep(0.3)
+        idle.happen()
         raw.answer = sending(response(b"[]"))
         assert await ask(client, raw.url) == b"[]"
         await client.close()

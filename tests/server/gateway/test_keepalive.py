@@ -27,7 +27,7 @@ from headstart.usage import RequestRecord
 from tests.server.gateway.conftest import Running, Start, wait_until_pinged
 from tests.server.gateway.raw import RawUpstream, resetting, response, sending, silent
 from tests.server.gateway.test_fidelity import ANSWER
-from tests.waiting import wait_until
+from tests.waiting import HANGS, wait_until
 
 TEXT = "The mill of Kalmar grinds rye. " * 400
 TOOL = {"name": "t", "input_schema": {"type": "object"}}
@@ -257,7 +257,7 @@ def test_shutdown_stops_them(start: Start, emulator: Emulated, raw: RawUpstream)
         scene.keep.nudge()
         wait_until(lambda: len(raw.bodies) == 4)
         assert len(scene.keep) == 2
-    assert raw.left.wait(10), "the one under way is cut"
+    assert raw.left.wait(HANGS), "the one under way is cut"
     assert (len(scene.keep), scene.keep.size) == (0, 0)
     assert [(record.status, record.cost) for record in scene.pings] == [(499, None)] * 2
     clock.advance(AHEAD)
