@@ -10,6 +10,7 @@ import msgspec
 
 from headstart.audit.log import Log, Row
 from headstart.audit.templates import differences
+from headstart.prefix.beginning import equal_beginning
 
 _LOOKED_AT: Final = 24
 """Segments from a prompt's end that are looked for in earlier ones."""
@@ -128,19 +129,22 @@ class Links:
         if not tried:
             return -1
         own = [faces[number].digest for number in said]
-        scored = [(self._shared(row, own), row) for row in tried]
+        scored = [(self._shared(row, own, named=bool(scope)), row) for row in tried]
         best, row = max(scored)
         return row if best >= (0.0 if scope else _ENOUGH) else -1
 
-    def _shared(self, row: int, own: list[bytes]) -> float:
+    def _shared(self, row: int, own: list[bytes], *, named: bool) -> float:
         """Share of an earlier row's messages that this one has as well. The first one does not
         count where there are others: it may be written anew each time. 0 where it is as
-        long and ends alike: the same was said in two conversations."""
+        long and ends alike: the same was said in two conversations; and, unless both are of
+        one that is ``named``, where it is as long and only begins alike: with examples."""
         faces, every = self._faces, set(own)
         numbers = self._log.segments_of(self._log.rows[row])
         said = [faces[number].digest for number in numbers if faces[number].kind == 2]
-        if len(said) >= len(own) and said[-1:] == own[-1:]:
-            return 0.0
+        if len(said) >= len(own):
+            start = equal_beginning(said, own)
+            if said[-1:] == own[-1:] or not (named or every.intersection(said[start:])):
+                return 0.0
         counted = said[1:] or said
         return sum(digest in every for digest in counted) / max(1, len(counted))
 
