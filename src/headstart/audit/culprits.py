@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -46,7 +47,7 @@ def culprits_of(
     worst = sorted(trial.culprits, key=lambda one: _weight(trial, one), reverse=True)
     worst = worst[: world.log.options.most_culprits]
     tried = _fixes(world, trial, worst[:_TRIED], scale, step)
-    chosen = [(one.suspect, fixes[0][1]) for one, fixes in zip(worst, tried, strict=False) if fixes]
+    chosen = [(one.suspect, *fixes[0]) for one, fixes in zip(worst, tried, strict=False) if fixes]
     told = []
     for rank, one in enumerate(worst, 1):
         fixes = tuple(fix for fix, _ in tried[rank - 1]) if rank <= len(tried) else ()
@@ -195,18 +196,21 @@ def _worth(fix: Fix) -> tuple[float, int]:
 
 
 def _together(
-    world: World, trial: Trial, chosen: Sequence[tuple[Suspect, Remedy]], scale: Scale
+    world: World, trial: Trial, chosen: Sequence[tuple[Suspect, Fix, Remedy]], scale: Scale
 ) -> Fix | None:
     """All best fixes at once."""
     if not chosen:
         return None
-    ordered = sorted(chosen, key=lambda pair: pair[0].order)
+    ordered = sorted(chosen, key=lambda one: one[0].order)
+    names = ", ".join(dict.fromkeys(fix.action for _, fix, _ in ordered))
+    text = f"All of these at once: {names}."
+    if len(ordered) == 1:
+        return replace(ordered[0][1], action="together", text=text)
     changes: list[Change] = []
-    for suspect, remedy in ordered:
+    for suspect, _, remedy in ordered:
         changes += remedy.changes if remedy.changes is not None else changes_of([suspect])
-    rows = trial.groups.of([suspect for suspect, _ in chosen])
+    rows = trial.groups.of([suspect for suspect, _, _ in ordered])
     outcome = replayed(world, [Job(changes, rows)], trial.base)[0]
     money = saving(trial.base, outcome)
     tokens = outcome.total_read - trial.base.total_read
-    names = ", ".join(dict.fromkeys(remedy.action for _, remedy in ordered))
-    return Fix("together", f"All of these at once: {names}.", tokens, money, scale.month(money))
+    return Fix("together", text, tokens, money, scale.month(money))
