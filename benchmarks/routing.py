@@ -7,7 +7,8 @@ engine, an exact LRU prefix cache each. Arrivals are scaled to a utilisation of 
 cache that never forgets would need; what a policy computes twice comes on top. "Ample" caches
 hold together twice what all prompts have in distinct tokens, "tight" ones half of it.
 Imbalance is the work of the busiest replica in a window over the mean, a window being a
-quarter of the run, the first one left out. Decoding is not simulated.
+quarter of the run, the first one left out. Decoding is not simulated. The imbalance
+that a load itself forces (``routing_parts/bounds.py``) stands above each table.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.report import Target, finish, parser, target
+from benchmarks.routing_parts.bounds import least_imbalance
 from benchmarks.routing_parts.fleet import Outcome, run
 from benchmarks.routing_parts.load import Load, Pace, bursts, coarser, spread
 from benchmarks.routing_parts.policies import POLICIES, Ours
@@ -30,9 +32,9 @@ from headstart.cli.simulate.traces import Reader, TraceError, folders_of
 from headstart.prefix.workload import Workload
 
 OURS: Final = "ours"
-FULL: Final = {8: 800, 64: 300}
+FULL: Final = {8: 800, 64: 800}
 QUICK: Final = {8: 300, 64: 40}
-"""Calls a replica, by number of replicas."""
+"""Calls a replica, by number of replicas. Of few calls most are made while caches are cold."""
 CAPACITIES: Final = {"ample": 2.0, "tight": 0.5}
 BLOCK: Final = 256
 """Tokens of a simulated block at least, where a trace's are smaller."""
@@ -48,6 +50,8 @@ class Row(NamedTuple):
     capacity: str
     calls: int
     ceiling: float
+    least_imbalance: float
+    """See ``routing_parts/bounds.py``."""
     outcomes: dict[str, Outcome]
     decision_us: float
 
@@ -76,7 +80,16 @@ def measure(load: Load, replicas: int, capacity: str, pace: Pace, progress: Prog
         if isinstance(policy, Ours):
             decision = 1e6 * sum(policy.seconds) / len(policy.seconds)
         progress.advance(task)
-    return Row(load.name, replicas, capacity, load.calls, load.ceiling, outcomes, decision)
+    return Row(
+        load.name,
+        replicas,
+        capacity,
+        load.calls,
+        load.ceiling,
+        least_imbalance(load, replicas, pace),
+        outcomes,
+        decision,
+    )
 
 
 def targets_of(row: Row) -> list[Target]:
@@ -98,7 +111,8 @@ def table_of(row: Row) -> Table:
     """Policies down."""
     title = (
         f"{row.load}: {row.calls} calls, {row.replicas} replicas, {row.capacity} caches;"
-        f" an infinite cache hits {row.ceiling:.3f}; ours takes {row.decision_us:.0f} µs"
+        f" an infinite cache hits {row.ceiling:.3f}; ours takes {row.decision_us:.0f} µs;"
+        f" imbalance is at least {row.least_imbalance:.2f} if sessions stay"
     )
     table = Table("policy", *Outcome._fields, title=title, title_justify="left")
     for name, outcome in row.outcomes.items():

@@ -137,7 +137,7 @@ def _timed(
     work = hit = tokens = 0.0
     for asks in copies:
         for ask in asks:
-            known = _known(ask.blocks, seen) * size
+            known = leading(ask.blocks, seen) * size
             seen.update(ask.blocks)
             hit, tokens = hit + known, tokens + ask.tokens
             work += pace.seconds(ask.tokens - known)
@@ -197,13 +197,13 @@ def _copied(calls: list[Call], shared: set[int], offset: int) -> Iterable[Ask]:
     for call in calls:
         blocks = call.blocks
         if offset:
-            keep = _known(blocks, shared)
+            keep = leading(blocks, shared)
             blocks = blocks[:keep] + array("i", [b + offset for b in blocks[keep:]])
         yield Ask(min(LONGEST_PAUSE, call.time - before), blocks, call.tokens)
         before = call.time
 
 
-def _known(blocks: array[int], seen: set[int]) -> int:
+def leading(blocks: array[int], seen: set[int]) -> int:
     """How many leading blocks are in a set that has all that lies before what it has."""
     low, high = 0, len(blocks)
     while low < high:
