@@ -8,7 +8,8 @@ from headstart.audit.record import Blocks
 from headstart.audit.replay import Replay
 from tests.audit.logs import LONG, Ask, world_of
 
-said = st.lists(st.sampled_from(["u1", "a1", "u" + LONG, "a" + LONG[:900]]), max_size=4)
+ALIKE = ["u" + LONG, "u" + LONG[:3000], "u" + LONG[:3000] + "otherwise \n" * 400]
+said = st.lists(st.sampled_from(["u1", "a1", *ALIKE]), max_size=4)
 asks = st.lists(
     st.tuples(said, st.sampled_from([LONG, "s " + LONG]), st.sampled_from([0.0, 20.0, 900.0])),
     max_size=10,

@@ -74,7 +74,7 @@ class _Paths:
         self._faces = log.segments.faces
         self._size = size
         self._recent: dict[int, _Path] = {0: _Path(array("i"), 0)}
-        self.numbers: dict[tuple[int, bytes], int] = {}
+        self.numbers: dict[tuple[int, int, bytes], int] = {}
 
     def of(self, node: int) -> _Path:
         """Of one prompt."""
@@ -102,7 +102,8 @@ class _Paths:
             # Cuts are at multiples of PIECE bytes; behind the last of them is the end.
             at = -(-(wanted - before) * face.size // (PIECE * face.tokens)) - 1
             cut = face.cuts[at * CUT_BYTES : (at + 1) * CUT_BYTES]
-            key = (self._trie.parent[node], cut) if cut else (node, b"")
+            last = blocks[-1] if blocks else -1
+            key = (last, self._trie.parent[node], cut) if cut else (last, node, b"")
             blocks.append(self.numbers.setdefault(key, len(self.numbers)))
             wanted += size
         return end
