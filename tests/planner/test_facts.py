@@ -120,6 +120,26 @@ def test_the_same_prompt_answered_elsewhere_is_pinged_there_alone() -> None:
     assert there.due(second, second.at)
 
 
+def test_of_two_answers_whose_facts_cross_the_later_one_is_pinged() -> None:
+    here, there = TrafficPlanner(), TrafficPlanner()
+    clock = [0.0]
+    told([here, there], clock)
+    world = Brief(here, ping_output=1)
+    blocks = paused(world, clock)
+    crossing: list[list[Fact]] = [[], []]
+    here.tell, there.tell = crossing[0].append, crossing[1].append
+    world.ask(blocks, clock[0])
+    first = world.wakes[-1]
+    world.planner = there
+    world.ask(blocks, clock[0] + 1)
+    second = world.wakes[-1]
+    for planner, facts in ((there, crossing[0]), (here, crossing[1])):
+        for fact in facts:
+            planner.learn(fact, clock[0] + 2)
+    assert not here.due(first, first.at)
+    assert there.due(second, second.at)
+
+
 def test_the_money_of_a_ping_is_told() -> None:
     heard: list[Fact] = []
     world, clock = Brief(TrafficPlanner(), ping_output=1), [0.0]

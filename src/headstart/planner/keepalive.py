@@ -115,8 +115,9 @@ class KeepAlive:
             digest, stop = scope + fact.pause[0], fact.pause[1]
             kind = self._classes.at(pause_path(stop, fact.asked, fact.key))
             self._pauses.begin(digest, kind, now)
-            if (earlier := self._serials.get(digest)) is not None:
-                self.stop(earlier)
+            ours = self._serials.get(digest)
+            if ours is not None and self._kept[ours][0].used <= now:
+                self.stop(ours)
 
     def price(self, wake: Wake, now: float) -> tuple[Key, float] | None:
         """Whose ping it is and the units it costs now; None: do not send it."""
