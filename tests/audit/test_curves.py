@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from headstart.audit.curves import CAPACITY, TTLS, _workload, curves_of
 from headstart.audit.record import Blocks
 from headstart.audit.replay import Replay
+from headstart.prefix.beginning import equal_beginning
 from tests.audit.logs import LONG, Ask, world_of
 
 ALIKE = ["u" + LONG, "u" + LONG[:3000], "u" + LONG[:3000] + "otherwise \n" * 400]
@@ -18,7 +19,7 @@ asks = st.lists(
 
 @settings(deadline=None, max_examples=50)
 @given(asks)
-def test_blocks_are_shared_exactly_where_prompts_are(
+def test_blocks_are_shared_as_far_as_segments_are(
     given: list[tuple[list[str], str, float]],
 ) -> None:
     now, drawn = 0.0, []
@@ -26,20 +27,18 @@ def test_blocks_are_shared_exactly_where_prompts_are(
         now += gap
         drawn.append(Ask(said, [system], time=now))
     world = world_of(drawn)
-    base = Replay(world).run(world.log.rows)
-    workload = _workload(world, base.input)
-    prompts = [bytes("\n".join([*ask.system, *ask.said]), "ascii") for ask in drawn]
+    workload = _workload(world, Replay(world).run(world.log.rows).input)
     faces = world.log.segments.faces
-    for call, row in zip(workload.calls, world.log.rows, strict=True):
-        tokens = sum(faces[number].tokens for number in world.log.segments_of(row))
-        assert call.tokens == tokens
-        assert len(call.blocks) == tokens // 128
-        for other, prompt in zip(workload.calls, prompts, strict=True):
-            same = [a == b for a, b in zip(call.blocks, other.blocks, strict=False)]
-            shared = same.index(False) if False in same else len(same)
-            assert not any(same[shared:])
-            if prompt == prompts[row.number]:
-                assert call.blocks == other.blocks
+    paths = [world.log.segments_of(row) for row in world.log.rows]
+    for call, path in zip(workload.calls, paths, strict=True):
+        assert call.tokens == sum(faces[number].tokens for number in path)
+        assert len(call.blocks) == call.tokens // 128
+        for other, others in zip(workload.calls, paths, strict=True):
+            shared = path[: equal_beginning(path, others)]
+            whole = sum(faces[number].tokens for number in shared) // 128
+            assert call.blocks[:whole] == other.blocks[:whole]
+            if not shared:
+                assert not {*call.blocks} & {*other.blocks}
     assert workload.footprint == len({block for call in workload.calls for block in call.blocks})
 
 

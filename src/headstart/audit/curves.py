@@ -67,14 +67,15 @@ class _Path(NamedTuple):
 
 class _Paths:
     """Blocks of nodes; those of a prompt are mostly those of an earlier one. A block ends at
-    the first cut at or behind a multiple of ``size`` tokens."""
+    the first cut at or behind a multiple of ``size`` tokens, as far as a segment's size tells
+    where that is: texts that begin alike may share a block behind one that they do not."""
 
     def __init__(self, log: Log, size: int) -> None:
         self._trie = log.trie
         self._faces = log.segments.faces
         self._size = size
         self._recent: dict[int, _Path] = {0: _Path(array("i"), 0)}
-        self.numbers: dict[tuple[int, int, bytes], int] = {}
+        self.numbers: dict[tuple[int, bytes], int] = {}
 
     def of(self, node: int) -> _Path:
         """Of one prompt."""
@@ -102,8 +103,7 @@ class _Paths:
             # Cuts are at multiples of PIECE bytes; behind the last of them is the end.
             at = -(-(wanted - before) * face.size // (PIECE * face.tokens)) - 1
             cut = face.cuts[at * CUT_BYTES : (at + 1) * CUT_BYTES]
-            last = blocks[-1] if blocks else -1
-            key = (last, self._trie.parent[node], cut) if cut else (last, node, b"")
+            key = (self._trie.parent[node], cut) if cut else (node, b"")
             blocks.append(self.numbers.setdefault(key, len(self.numbers)))
             wanted += size
         return end

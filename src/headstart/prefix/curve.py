@@ -115,20 +115,14 @@ def _runs(
 
 
 def _cut(touches: npt.NDArray[np.int32]) -> list[tuple[int, int]]:
-    """Runs of one call's blocks: their last touch, and how many. Whatever was touched later
-    stands further ahead, and what never was (-1) behind all else."""
-    count = len(touches)
-    first = int(touches[0]) if count else -1
-    if first < 0:
-        return []
-    if touches[-1] == first:
-        return [(first, count)]
-    ends = [*(np.flatnonzero(touches[1:] != touches[:-1]) + 1).tolist(), count]
+    """Runs of one call's blocks that were seen before: their last touch, and how many."""
+    ends = (touches[1:] != touches[:-1]).nonzero()[0].tolist()
     runs, at = [], 0
-    for end in ends:
-        if touches[at] >= 0:
-            runs.append((int(touches[at]), end - at))
-        at = end
+    for end in (*ends, len(touches) - 1):
+        before = int(touches[at]) if end >= at else -1
+        if before >= 0:
+            runs.append((before, end + 1 - at))
+        at = end + 1
     return runs
 
 
