@@ -100,6 +100,9 @@ def _judged(
             better = sum(x > y for x, y in zip(outcome.read, base.read, strict=True))
             culprits.append(Verdicted(suspect, outcome, lost, behind, better))
             kept.add(i)
+    if len(culprits) == 1 and culprits[0].lost > least:
+        # There are no others that it could hide behind.
+        culprits[0].behind = culprits[0].lost
     without.replay([frozenset(kept)])
     return Trial(base, links, found, groups, culprits, without.of(frozenset(kept)))
 

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from headstart.audit.findings import Audit, Culprit, Fix
-from headstart.cli.audit.plain import Sums, action, loss, reachable, title, worthwhile
+from headstart.cli.audit.plain import Sums, action, count, loss, reachable, title, worthwhile
 from headstart.cli.audit.spots import side
 from headstart.cli.words import money, visible
 
@@ -53,7 +53,7 @@ def latent(out: Console, audit: Audit) -> None:
     for found in audit.latent[:_LATENT]:
         head = Text(f"  {title(found)}", style="bold")
         head.append(
-            f"   {found.tokens:,} tokens behind it, {found.requests:,} requests", style="dim"
+            f"   {found.tokens:,} tokens behind it, {count(found.requests, 'request')}", style="dim"
         )
         out.print(head)
         shown = side(found.spot, " ", width)

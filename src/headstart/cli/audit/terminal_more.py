@@ -202,9 +202,9 @@ def notes(out: Console, audit: Audit) -> None:
     said = [visible(note) for note in audit.notes]
     faulty = [one for one in audit.sources if one.broken or one.duplicates or one.notes]
     for source in faulty[:_SOURCES]:
-        counts = [f"{source.records:,} requests"]
-        counts += [f"{source.broken:,} broken rows"] if source.broken else []
-        counts += [f"{source.duplicates:,} duplicates"] if source.duplicates else []
+        counts = [count(source.records, "request")]
+        counts += [count(source.broken, "broken row")] if source.broken else []
+        counts += [count(source.duplicates, "duplicate")] if source.duplicates else []
         more = "".join(f"; {note}" for note in source.notes[:3])
         said.append(visible(f"{source.path}: {', '.join(counts)}{more}"))
     if len(faulty) > _SOURCES:
