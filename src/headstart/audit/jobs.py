@@ -22,7 +22,7 @@ from headstart.audit.outcome import Outcome
 from headstart.audit.replay import Change, Replay
 from headstart.audit.world import World
 
-_LARGE: Final = 30_000
+_LARGE: Final = 10_000
 """Replayed requests in all that are worth another process."""
 _MOST_PROCESSES: Final = 4
 _NUMBER: Final = 4
