@@ -13,6 +13,7 @@ import pytest
 from headstart.planner import Plan, PlannedRequest, TrafficPlanner
 from headstart.server.gateway import Upstream
 from headstart.usage import RequestRecord
+from tests.leaving import leaving
 from tests.server.gateway.conftest import Running, Start, upstreams
 from tests.server.gateway.raw import RawUpstream, resetting, response, sending, silent, stream
 from tests.server.gateway.test_fidelity import ANSWER, body, post
@@ -98,11 +99,7 @@ def test_a_refusal_goes_on_as_it_is(start: Start, raw: RawUpstream) -> None:
 def test_a_client_that_leaves_ends_the_upstreams_request(start: Start, raw: RawUpstream) -> None:
     running = start(upstreams(raw.url))
     raw.answer = silent(raw)
-    host, port = running.url[7:].split(":")
-    with socket.create_connection((host, int(port))) as client:
-        asked = body()
-        head = f"POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {len(asked)}\r\n\r\n"
-        client.sendall(head.encode() + asked)
+    with leaving(running.url, "/v1/messages", body()):
         wait_until(lambda: raw.bodies)
     assert raw.left.wait(HANGS)
     assert running.records(1)[0].status == 499

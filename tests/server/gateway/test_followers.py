@@ -19,6 +19,7 @@ from headstart.server.emulate import State
 from headstart.server.emulate.exchange import _Exchange
 from headstart.server.gateway import Upstream
 from headstart.usage import RequestRecord
+from tests.leaving import leaving
 from tests.server.gateway.conftest import Running, Start
 from tests.server.gateway.raw import RawUpstream, response, stream
 from tests.waiting import HANGS, wait_until
@@ -259,11 +260,7 @@ def test_a_client_that_leaves_gives_up_its_place(start: Start, raw: RawUpstream)
     with ThreadPoolExecutor(1) as pool:
         leader = pool.submit(post, running, asked(SHARED))
         wait_until(lambda: script.count == 2)
-        body = asked(SHARED, 1)
-        host, port = running.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as leaving:
-            head = f"POST /v1/messages HTTP/1.1\r\nhost: {host}\r\nx-api-key: sk-1\r\n"
-            leaving.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        with leaving(running.url, "/v1/messages", asked(SHARED, 1), x_api_key="sk-1"):
             wait_until(lambda: held(running) == 1)
         wait_until(lambda: held(running) == 0)
         script.let[1].set()
