@@ -14,7 +14,8 @@ import pytest
 
 from tests.cli.conftest import Command, Process
 
-KILLS = 5
+KILLS = 3
+"""A hundred kills of the store alone are in tests/kv/tiers/test_killed.py."""
 SYSTEM = " ".join(f"Rule {i}: answer question {i} with the number {i * 7}." for i in range(40))
 QUESTIONS = [f"What is the answer to question {i}?" for i in range(3)]
 
@@ -50,7 +51,7 @@ def first_token(answer: dict[str, Any]) -> object:
 
 
 @pytest.mark.timeout(600)
-def test_five_kills_leave_right_answers_and_no_litter(headstart: Command, tmp_path: Path) -> None:
+def test_kills_leave_right_answers_and_no_litter(headstart: Command, tmp_path: Path) -> None:
     process, url = serve(headstart, None)
     expected = {question: first_token(ask(url, question)) for question in QUESTIONS}
     process.interrupt(signal.SIGKILL)

@@ -17,6 +17,7 @@ from headstart.server import EmbeddedServer, Settings, create_app
 from headstart.server.auth import OPERATOR, scope_of
 from tests.server.conftest import Serve
 from tests.server.scripted import ScriptedEngine
+from tests.waiting import wait_until
 
 KEYS = {"acme": "key-a", "beta": "key-b"}
 ADMIN = "key-admin"
@@ -95,12 +96,12 @@ def warm(admin: httpx.Client, *prompts: Any, **options: Any) -> list[dict[str, A
 
 def stored(admin: httpx.Client) -> list[dict[str, Any]]:
     """Entries once all of them are on disk too."""
-    for _ in range(400):
-        found = entries(admin)
-        if all("disk" in entry["tiers"] for entry in found if entry["tokens"] >= 128):
-            return found
-        time.sleep(0.02)
-    raise AssertionError(found)
+
+    def missing() -> bool:
+        return any("disk" not in e["tiers"] for e in entries(admin) if e["tokens"] >= 128)
+
+    wait_until(lambda: not missing())
+    return entries(admin)
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", *KEYS.values()])
