@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import socket
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from headstart.server.gateway import Upstream
-from tests.server.gateway.conftest import Start
-from tests.server.gateway.raw import RawUpstream
+from headstart.server.gateway.exchange import Exchange
+from headstart.server.gateway.passage import Passage
+from tests.server.gateway.conftest import Start, upstreams
+from tests.server.gateway.raw import RawUpstream, response, sending
+from tests.waiting import wait_until
 
 KEY = "gw-verysecret"
+MESSAGES = [{"role": "user", "content": "x"}]
 
 
 def test_a_gateway_key_in_the_query_goes_no_further(
@@ -48,3 +55,29 @@ def test_credentials_that_cannot_be_renewed_are_a_clear_error(
     assert (got.status_code, raw.heads) == (500, [])  # as Bedrock words it
     assert "no AWS credentials" in got.json()["message"]
     assert running.records(1)[0].status == 500
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
+def test_what_is_over_is_gone_without_a_collection_of_garbage(
+    start: Start, raw: RawUpstream, seconds: float
+) -> None:
+    """Collections are rare in a gateway, and a request's body may be large. A slow answer has
+    a task beside it that looks for the client's leaving."""
+    at_once = sending(response(b"{}"))
+
+    def answer(connection: socket.socket) -> None:
+        time.sleep(seconds)
+        at_once(connection)
+
+    raw.answer = answer
+    running = start(upstreams(raw.url))
+    asked = {"model": "claude-opus-5-5", "max_tokens": 9, "messages": MESSAGES}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert httpx.post(f"{running.url}/v1/messages", json=asked).status_code == 200
+        running.records(3)
+        wait_until(lambda: not any(isinstance(o, Passage | Exchange) for o in gc.get_objects()))
+    finally:
+        gc.enable()

@@ -76,7 +76,7 @@ class Exchange:
         self._facts: Facts | None = None
         self._task: asyncio.Task[object] | None = None
         self._watcher: asyncio.Task[None] | asyncio.TimerHandle | None = None
-        self.header: Callable[[], str | None] = lambda: None
+        self.header: Callable[[], str | None] = _no_header
         """Text of ``x-headstart-plan``, asked when the response begins."""
         self.before: Callable[[], Awaitable[None]] | None = None
         """Awaited before the request is sent; the client's leaving ends it."""
@@ -253,6 +253,11 @@ class Exchange:
             self._facts = self._tap.facts()
         return self._facts
 
+    def forget(self) -> None:
+        """Let go of whoever was to be told, and of the tasks, whose frames hold this."""
+        self.header, self.before, self.begun, self.again = _no_header, None, None, None
+        self._task = self._watcher = None
+
     async def refuse(self, error: DialectError) -> None:
         """An answer of the gateway's own, in the words of the request's dialect."""
         status, headers, body = (self._hosted or _SPEAKS).error(error, "")
@@ -262,6 +267,10 @@ class Exchange:
             raw.append((b"content-length", str(len(body)).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _no_header() -> None:
+    """Nothing was planned."""
 
 
 def _told(error: BaseException) -> DialectError:

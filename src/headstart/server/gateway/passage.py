@@ -112,7 +112,7 @@ class Passage:
                 return
             await exchange.run(method, url, headers, data, upstream, watched=not more)
         finally:
-            loop.call_soon(self._close)
+            loop.call_soon(self._over)
 
     def _signed(self, signer: Signer, method: str, url: URL, body: bytes) -> bool:
         """Whether it could be: credentials that have to be renewed may not be had."""
@@ -192,6 +192,14 @@ class Passage:
 
     def _header(self) -> str | None:
         return self._case.header if self._case is not None else None
+
+    def _over(self) -> None:
+        try:
+            self._close()
+        finally:
+            # The exchange holds methods of this request, and so its body: they would wait for
+            # a collection of garbage, which is rare here.
+            self._exchange.forget()
 
     def _close(self) -> None:
         exchange = self._exchange
