@@ -117,10 +117,11 @@ def _sides(
         return None, None
     one, two = texts[0], texts[1]
     bounds = _bounds(trial, suspect, one, two)
-    return tuple(  # type: ignore[return-value]
+    before, after = (
         spot(log, row, place, text, *ends)
         for row, place, text, ends in zip(rows, places, (one, two), bounds, strict=True)
     )
+    return before, after
 
 
 def _bounds(

@@ -136,6 +136,7 @@ class _Child:
         self._file: IO[bytes] | None = None
         self._pid = 0
         with suppress(OSError):  # no room for a file or a process: nothing comes of it
+            # Closed once the answer was read, which is another method's.
             self._file = tempfile.TemporaryFile()  # noqa: SIM115
             gc.freeze()
             with warnings.catch_warnings():

@@ -137,6 +137,7 @@ class Segments:
     def _variant(self, number: int, name: str, **fields: object) -> int:
         found = self._variants.get((number, name))
         if found is None:
+            # Fields are those of a face, which mypy cannot see in a mapping.
             face = self.faces[number]._replace(text=None, **fields)  # type: ignore[arg-type]
             found = self._variants[number, name] = len(self.faces)
             self.faces.append(face)

@@ -63,6 +63,7 @@ def probe(model: nn.Module, config: Any, dtype: str, device: torch.device) -> KV
     tokens = tokens.to(device)
     expected = model(input_ids=tokens, use_cache=False).logits[0]
     layout = _layout(_watch(model, tokens, kind), text.num_hidden_layers, dtype, kind)
+    # torch types every attribute of a module that it does not know as tensor or module.
     model.set_attn_implementation(attention.NAME)  # type: ignore[operator]
     lane = Lane(layout, _TOKENS, device)
     for start, stop in ((0, _SPLIT), (_SPLIT, _TOKENS)):

@@ -34,6 +34,7 @@ def _nothing() -> None:
     """What is answered where there is nothing to answer."""
 
 
+# vLLM is not there where types are checked: its classes are of any type, here and in metrics.py.
 class StepMetadata(Step, KVConnectorMetadata):  # type: ignore[misc]
     """A ``Step`` as vLLM passes it on."""
 
